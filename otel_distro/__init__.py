@@ -1,0 +1,54 @@
+"""OpenTelemetry distribution for Python web services: the public names, each loaded on first use.
+
+Importing this package does no work: no environment read, no thread, no registration.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from otel_distro.analyzer.analyzer import LogAnalyzer as LogAnalyzer
+    from otel_distro.business import BusinessMetrics as BusinessMetrics
+    from otel_distro.context import get_request_id as get_request_id
+    from otel_distro.context import set_user as set_user
+    from otel_distro.decorators import monitor_request as monitor_request
+    from otel_distro.decorators import track_performance as track_performance
+    from otel_distro.distro import configure as configure
+    from otel_distro.logs.setup import setup_logging as setup_logging
+    from otel_distro.metrics.declared import counter as counter
+    from otel_distro.metrics.declared import gauge as gauge
+    from otel_distro.metrics.declared import histogram as histogram
+    from otel_distro.metrics.server import start_metrics_server as start_metrics_server
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BusinessMetrics": "otel_distro.business",
+    "LogAnalyzer": "otel_distro.analyzer.analyzer",
+    "configure": "otel_distro.distro",
+    "counter": "otel_distro.metrics.declared",
+    "gauge": "otel_distro.metrics.declared",
+    "get_request_id": "otel_distro.context",
+    "histogram": "otel_distro.metrics.declared",
+    "monitor_request": "otel_distro.decorators",
+    "set_user": "otel_distro.context",
+    "setup_logging": "otel_distro.logs.setup",
+    "start_metrics_server": "otel_distro.metrics.server",
+    "track_performance": "otel_distro.decorators",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 -- the table above is the one list of names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

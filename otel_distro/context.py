@@ -1,0 +1,55 @@
+"""Who the current request is for: request id and user id, which the request hook writes and the logs read.
+
+Both are context variables: each thread, greenlet (with gevent's contextvars support) and asyncio task sees its own.
+"""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from typing import Final
+
+REQUEST_ID_LIMIT: Final = 128
+USER_ID_LIMIT: Final = 256
+
+request_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_request_id", default=None)
+user_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_user_id", default=None)
+
+
+def new_request_id() -> str:
+    """Return a fresh request id: 32 hexadecimal digits from the system's random source, so safe across forks."""
+    return os.urandom(16).hex()
+
+
+def accepted_request_id(candidate: str | None) -> str:
+    """Return the client's request id where it can be used, else a fresh one.
+
+    Usable is what has 1 to 128 visible ASCII characters (no space, no control character): it can stand in a header and
+    in a log line as it is.
+    """
+    if (
+        candidate
+        and len(candidate) <= REQUEST_ID_LIMIT
+        and candidate.isascii()
+        and candidate.isprintable()
+        and " " not in candidate
+    ):
+        return candidate
+    return new_request_id()
+
+
+def set_user(id: object) -> None:  # noqa: A002 -- the public signature
+    """Name the user that the current request, task or thread works for; it is `user_id` in every log line after it.
+
+    The id is kept as text of at most 256 characters; None takes it away. The request hook forgets it when the request
+    ends. An id that has no text is ignored: this never raises.
+    """
+    try:
+        user_id.set(None if id is None else str(id)[:USER_ID_LIMIT])
+    except Exception:  # noqa: BLE001 -- the application's own __str__ may raise anything
+        user_id.set(None)
+
+
+def get_request_id() -> str | None:
+    """Return the id of the current request, or None outside of a request."""
+    return request_id.get()
