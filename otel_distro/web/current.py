@@ -1,0 +1,26 @@
+"""The request that the hook is serving in this context: what `monitor_request` asks before it counts."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+
+class CurrentRequest(Protocol):
+    """A request under way; belongs to the thread or task that serves it.
+
+    `endpoint` is the route template, or None while no route is known; `counted` says that the hook itself records this
+    request in the classic metrics.
+    """
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def endpoint(self) -> str | None: ...
+
+    @property
+    def counted(self) -> bool: ...
+
+
+current_request: Final[ContextVar[CurrentRequest | None]] = ContextVar("otel_distro_current_request", default=None)

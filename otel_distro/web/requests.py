@@ -1,0 +1,68 @@
+"""The four classic request metrics and the rules for their labels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from otel_distro.metrics.instruments import distro_meter
+
+DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+UNMATCHED: Final = "(unmatched)"
+OTHER_METHOD: Final = "_OTHER"
+# RFC 9110 and RFC 5789, as the semantic conventions name them.
+METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+
+
+def normal_method(method: str) -> str:
+    """Return the standard method in upper case, or `_OTHER` for any text that is none."""
+    if method in METHODS:
+        return method
+    upper = method.upper()
+    return upper if upper in METHODS else OTHER_METHOD
+
+
+class RequestMetrics:
+    """`http_requests_total`, `http_request_duration_seconds`, `http_response_size_bytes`, `active_connections`.
+
+    Labels: method, endpoint (and status on the counter). Thread and fork safety are those of OpenTelemetry instruments.
+    """
+
+    def __init__(self) -> None:
+        meter = distro_meter()
+        self._requests = meter.create_counter("http_requests", "{request}", "HTTP requests that were answered.")
+        self._duration = meter.create_histogram(
+            "http_request_duration",
+            "s",
+            "Time from the start of a request until its last byte.",
+            explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
+        )
+        # No bounds: the page shows a summary, as the size of a response is asked for in sums and means.
+        self._size = meter.create_histogram(
+            "http_response_size", "By", "Bytes of response bodies that were sent.", explicit_bucket_boundaries_advisory=()
+        )
+        self._active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
+
+    def started(self) -> None:
+        """Count one more request in flight."""
+        self._active.add(1)
+
+    def finished(self) -> None:
+        """Count one request less in flight."""
+        self._active.add(-1)
+
+    def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+        """Record one answered request: status code, duration in seconds, size of the body in bytes.
+
+        `method` must come from `normal_method` and `endpoint` be a route template, so that the labels stay bounded.
+        """
+        labels = {"method": method, "endpoint": endpoint}
+        self._duration.record(duration, labels)
+        self._size.record(size, labels)
+        self._requests.add(1, {"method": method, "endpoint": endpoint, "status": str(status)})
+
+
+@lru_cache(maxsize=1)
+def request_metrics() -> RequestMetrics:
+    """Return the request metrics of this process, made on first use."""
+    return RequestMetrics()
