@@ -1,0 +1,97 @@
+"""What tests of any kind share: bounded waiting, free ports, and requests over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+# A proxy that the machine's environment names must never stand between a test and its own 127.0.0.1.
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer, whatever its status; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text."""
+        return self.body.decode()
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nothing listened on a moment ago; it is not kept, so use it at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    predicate: Callable[[], T],
+    timeout: float = 30.0,
+    *,
+    what: str | Callable[[], str] = "the condition",
+    every: float = 0.02,
+) -> T:
+    """Call the predicate until its answer is true in a condition, and return that answer.
+
+    `timeout` and `every` are seconds; `what` names what is awaited, in the message (a callable is asked at the end).
+    Raises AssertionError when the time is over; what the predicate raises goes through.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = predicate()
+        if answer:
+            return answer
+        if time.monotonic() >= deadline:
+            named = what() if callable(what) else what
+            raise AssertionError(f"waited {timeout:g} s in vain for {named}; the last answer was {answer!r}")
+        time.sleep(every)
+
+
+def request(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    seconds: float = 10.0,
+) -> Response:
+    """Send one request and return the answer, an error status too; raises OSError where nobody answers."""
+    wanted = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)  # noqa: S310 -- tests' own URLs
+    try:
+        with _OPENER.open(wanted, timeout=seconds) as answer:
+            return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Response(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+
+def wait_for_http(url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:
+    """Wait until the URL answers with the status (None takes any), and return that answer."""
+    seen: list[str] = ["nothing yet"]
+
+    def answered() -> Response | None:
+        try:
+            response = request(url)
+        except (OSError, HTTPException) as error:
+            seen[0] = repr(error)
+            return None
+        seen[0] = f"status {response.status}"
+        return response if status in (None, response.status) else None
+
+    response = wait_until(answered, timeout, what=lambda: f"{url} (last: {seen[0]})", every=0.05)
+    assert response is not None
+    return response
