@@ -1,0 +1,189 @@
+"""A real Prometheus: found or fetched, started on a free port of 127.0.0.1 with a configuration, asked, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from typing_extensions import Self
+
+from tests.processes import AppProcess
+from tests.services import cache, debian
+from tests.services.errors import ServiceError
+from tests.support import request, wait_for_http, wait_until
+
+VARIABLE: Final = "OTEL_DISTRO_PROMETHEUS"
+_LISTENING: Final = re.compile(r"Listening on.*address=127\.0\.0\.1:(\d+)")
+# Prometheus moves a scrape's timestamp by at most this much to even out its interval (scrape.ScrapeTimestampTolerance).
+_ALIGNMENT_SECONDS: Final = 0.002
+_START_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One series of an answer and its value."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+def find() -> dict[str, Path]:
+    """Return the paths of `prometheus` and `promtool`: from `$OTEL_DISTRO_PROMETHEUS`, PATH, the cache, or fetched.
+
+    Raises ServiceError naming what was tried and the mend.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return _named(Path(named).expanduser().absolute())
+    on_path = {program: shutil.which(program) for program in ("prometheus", "promtool")}
+    if all(on_path.values()):
+        return {program: Path(str(path)) for program, path in on_path.items()}
+    try:
+        programs = debian.fetch("prometheus") / "usr" / "bin"
+    except ServiceError as error:
+        raise ServiceError(
+            f"prometheus: not found. Tried ${VARIABLE} (unset), PATH (no prometheus with promtool), the cache "
+            f"{cache.root()} (empty), and fetching it ({error}). Install Prometheus 2.42 or newer, or set {VARIABLE} "
+            "to the path of its program with promtool beside it."
+        ) from None
+    return {"prometheus": programs / "prometheus", "promtool": programs / "promtool"}
+
+
+def _named(path: Path) -> dict[str, Path]:
+    for program in (path, path.parent / "promtool"):
+        if not os.access(program, os.X_OK) or program.is_dir():
+            raise ServiceError(f"{VARIABLE}={path} cannot be used: {program} is not a program that can be run")
+    return {"prometheus": path, "promtool": path.parent / "promtool"}
+
+
+def promtool(*arguments: str | Path, stdin: str = "") -> str:
+    """Run promtool and return what it says; raises AssertionError with that when it ends with an error."""
+    command = [str(find()["promtool"]), *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, f"$ {' '.join(command)}\nstatus {done.returncode}\n{said}"
+    return said
+
+
+class Prometheus:
+    """One running Prometheus; as a context manager it is ready inside the block and gone after it."""
+
+    def __init__(self, binary: Path, config: str, folder: Path, *, flags: Sequence[str] = ()) -> None:
+        """Write the configuration into `folder` (a test's own; data goes there too), start, wait until it is ready.
+
+        Files that the configuration names are looked for in `folder`. Raises ServiceError with the log on failure.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "prometheus.yml"
+        file.write_text(config)
+        self._process = AppProcess(
+            [
+                binary,
+                f"--config.file={file}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                # Port 0: the kernel picks one at the moment of listening, so no other program can be faster.
+                "--web.listen-address=127.0.0.1:0",
+                "--web.enable-lifecycle",
+                *flags,
+            ],
+            cwd=folder,
+        )
+        try:
+            port = wait_until(self._port, _START_SECONDS, what="Prometheus to listen")
+            self.url = f"http://127.0.0.1:{port}"
+            wait_for_http(f"{self.url}/-/ready", _START_SECONDS)
+        except (AssertionError, ServiceError) as error:
+            log = self.log
+            self._process.close()
+            raise ServiceError(f"prometheus: does not start: {error}\n{log}") from None
+
+    @property
+    def log(self) -> str:
+        """What it logged until now."""
+        return self._process.output
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """Return `data` of an answer of the HTTP API (`query`, `targets`, `rules`, ...); AssertionError on an error."""
+        url = f"{self.url}/api/v1/{path}" + ("?" + urlencode(parameters) if parameters else "")
+        answer = request(url, seconds=30)
+        body = json.loads(answer.body)
+        assert answer.status == 200, f"{url}: {body}"
+        return body["data"]
+
+    def query(self, expression: str, *, at: float | None = None) -> list[Sample]:
+        """Evaluate an instant query now, or `at` a time (Unix seconds); labels are all of the series' labels."""
+        data = self.api("query", query=expression, **({} if at is None else {"time": repr(at)}))
+        if data["resultType"] == "scalar":
+            return [Sample({}, float(data["result"][1]))]
+        return [Sample(row["metric"], float(row["value"][1])) for row in data["result"]]
+
+    def value(self, expression: str) -> float:
+        """Return the one value of an expression; AssertionError unless exactly one series answers."""
+        samples = self.query(expression)
+        assert len(samples) == 1, f"{expression}: {len(samples)} series: {samples}"
+        return samples[0].value
+
+    def wait_for_scrape(self, job: str, scrapes: int = 1, timeout: float = 30.0) -> None:
+        """Wait until every target of the job was scraped `scrapes` times with success, each begun after this call.
+
+        What the application counted before the call can be asked for after it. A new Prometheus takes 5 seconds to its
+        first scrape whatever the interval (its discovery manager collects changes that long). Raises AssertionError
+        with the target's last error when one scrape takes longer than `timeout` seconds.
+        """
+        since = time.time() + _ALIGNMENT_SECONDS
+        for _ in range(scrapes):
+            since = wait_until(
+                partial(self._scraped, job, since),
+                timeout,
+                what=lambda: f"a scrape of job {job!r}: {self._targets(job)}",
+                every=0.05,
+            )
+
+    def reload(self) -> None:
+        """Read the configuration and rule files again, which the test has changed in `folder`."""
+        answer = request(f"{self.url}/-/reload", method="POST")
+        assert answer.status == 200, f"{answer.text}\n{self.log}"
+
+    def close(self) -> None:
+        """Stop it."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, error, trace)
+
+    def _port(self) -> int:
+        found = _LISTENING.search(self._process.stderr)
+        if found is None and not self._process.running:
+            raise ServiceError(f"it ended with status {self._process.returncode}")
+        return int(found[1]) if found else 0
+
+    def _scraped(self, job: str, since: float) -> float:
+        """Return when the slowest target of the job was scraped, or 0 unless all were, with success, after `since`."""
+        up = self.query(f"up{{job={json.dumps(job)}}}")
+        times = [sample.value for sample in self.query(f"timestamp(up{{job={json.dumps(job)}}})")]
+        if not times or len(up) != len(times) or min(times) <= since or any(sample.value != 1 for sample in up):
+            return 0.0
+        return min(times)
+
+    def _targets(self, job: str) -> list[str]:
+        return [
+            f"{target['scrapeUrl']} is {target['health']} {target['lastError']}".strip()
+            for target in self.api("targets")["activeTargets"]
+            if target["scrapePool"] == job
+        ]
