@@ -39,7 +39,10 @@ class RequestMetrics:
         )
         # No bounds: the page shows a summary, as the size of a response is asked for in sums and means.
         self._size = meter.create_histogram(
-            "http_response_size", "By", "Bytes of response bodies that were sent.", explicit_bucket_boundaries_advisory=()
+            "http_response_size",
+            "By",
+            "Bytes of response bodies that were sent.",
+            explicit_bucket_boundaries_advisory=(),
         )
         self._active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
 

@@ -1,0 +1,162 @@
+"""The two entry points of the prefix command, and the composition of everything: settings in, running parts out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # untyped module
+
+import otel_distro
+from otel_distro import exporters
+from otel_distro.settings import Settings, environment_defaults
+
+_logger: Final = logging.getLogger(__name__)
+_lock: Final = threading.Lock()
+_started: Final[list[str]] = []
+
+
+class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no type information
+    """Entry point `opentelemetry_distro`: puts defaults into the environment and loads each instrumentor by itself."""
+
+    def _configure(self, **_: object) -> None:
+        if Settings.current().disabled:
+            return
+        os.environ.update(environment_defaults(os.environ))
+        others = [entry.name for entry in entry_points(group="opentelemetry_distro") if entry.name != "otel_distro"]
+        if others:
+            # Two distributions register one configurator each, and the first found would win.
+            os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_distro")
+
+    def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
+        """Load and activate one instrumentor; one that raises gives one warning, and the rest is loaded."""
+        settings = Settings.current()
+        if not settings.disabled:
+            _isolated(f"instrumentation {entry_point.name!r}", lambda: _instrument(entry_point, settings, kwargs))
+
+
+class OtelConfigurator:
+    """Entry point `opentelemetry_configurator`: makes providers, exporters, the metrics page and the log handlers."""
+
+    def configure(self, auto_instrumentation_version: str | None = None, **_: object) -> None:
+        """Start every part that the settings ask for, each isolated; a second call in a process does nothing."""
+        settings = Settings.current()
+        with _lock:
+            if _started or settings.disabled:
+                return
+            _started.append("providers")
+        for problem in _start(settings, auto_instrumentation_version or ""):
+            _logger.warning("%s", problem)
+
+
+def configure() -> None:
+    """Set up everything that the prefix command sets up, in the process that calls it.
+
+    Call it before the first request, the earlier the better; applications of Flask that exist already are instrumented
+    as well. A second call, or a call under the prefix command, does nothing. Never raises.
+    """
+    with _lock:
+        if _started:
+            return
+    distro = OtelDistro()
+    _isolated("the environment", distro.configure)
+    _isolated("the providers", OtelConfigurator().configure)
+    for entry_point in _wanted_instrumentors(Settings.current()):
+        distro.load_instrumentor(entry_point, skip_dep_check=True)
+
+
+def _start(settings: Settings, auto_version: str) -> Iterator[str]:
+    """Start the parts one by one; give back what is to be said about the settings, once logging stands."""
+    if settings.config_file:
+        _isolated(f"OTEL_CONFIG_FILE={settings.config_file!r}", lambda: _declarative(settings.config_file))
+        _isolated("logging", lambda: _start_logging(settings, None))
+    else:
+        resource = _resource(auto_version)
+        _isolated("traces", lambda: exporters.start_traces(settings, resource, _isolated))
+        _isolated("metrics", lambda: exporters.start_metrics(settings, resource, _isolated))
+        logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated))
+        _isolated("logging", lambda: _start_logging(settings, logs))
+    yield from settings.problems
+
+
+def _isolated(part: str, start: Callable[[], Any]) -> Any:
+    """Start one part; where it raises, warn once by name and go on without it."""
+    try:
+        return start()
+    except Exception as error:
+        _logger.warning("%s did not start: %s: %s; everything else goes on", part, type(error).__name__, error)
+        _logger.debug("%s did not start", part, exc_info=True)
+        return None
+
+
+def _resource(auto_version: str) -> Any:
+    from opentelemetry.sdk.resources import Resource
+
+    attributes = {"telemetry.distro.name": "otel-distro", "telemetry.distro.version": otel_distro.__version__}
+    if auto_version:
+        attributes["telemetry.auto.version"] = auto_version
+    return Resource.create(attributes)
+
+
+def _start_logging(settings: Settings, logger_provider: Any) -> None:
+    from otel_distro.logs.setup import configure_logging
+
+    configure_logging(settings, logger_provider)
+
+
+def _declarative(path: str) -> None:
+    from opentelemetry.configuration import (  # type: ignore[import-not-found, unused-ignore]
+        configure_sdk,
+        load_config_file,
+    )
+
+    configure_sdk(load_config_file(path))
+
+
+def _wanted_instrumentors(settings: Settings) -> Iterator[EntryPoint]:
+    off = settings.disabled_instrumentations
+    for entry_point in entry_points(group="opentelemetry_instrumentor"):
+        if settings.disabled or "*" in off or entry_point.name in off:
+            continue
+        conflict = get_dist_dependency_conflicts(entry_point.dist) if entry_point.dist else None
+        if conflict:
+            _logger.debug("instrumentation %s is not loaded: %s", entry_point.name, conflict)
+        else:
+            yield entry_point
+
+
+def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, Any]) -> None:
+    try:
+        instrumentor = entry_point.load()()
+    except ModuleNotFoundError as error:
+        _logger.debug("instrumentation %s is not loaded: %s", entry_point.name, error)
+        return
+    if entry_point.name == "logging":
+        # Our own handler exports the log document; the instrumentor's would export the record a second time.
+        kwargs["enable_log_auto_instrumentation"] = False
+    if entry_point.name == "flask":
+        _instrument_flask(instrumentor, settings, kwargs)
+    else:
+        instrumentor.instrument(**kwargs)
+
+
+def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:
+    from opentelemetry.metrics import NoOpMeterProvider
+
+    from otel_distro.web import flask, reloader
+
+    if settings.http_metrics == "classic":
+        # A request pays only for what is chosen: the instrumentor's metrics are the semantic conventions'.
+        kwargs["meter_provider"] = NoOpMeterProvider()
+    instrumentor.instrument(**kwargs)
+    options = {key: value for key, value in kwargs.items() if key == "meter_provider"}
+    flask.install(
+        classic_metrics=settings.http_metrics != "semconv",
+        instrument_app=lambda app: instrumentor.instrument_app(app, **options),
+    )
+    reloader.install()

@@ -1,0 +1,113 @@
+"""Where the three signals go: the providers with the readers and exporters that the settings name.
+
+Each exporter starts by itself through `isolated(part, start)`: one that raises is named in a warning, the rest runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from otel_distro import internals
+from otel_distro.errors import InputError
+from otel_distro.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+Isolated: TypeAlias = Callable[[str, Callable[[], Any]], Any]
+
+_PROTOCOL_EXPORTERS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+_logger = logging.getLogger(__name__)
+
+
+def start_traces(settings: Settings, resource: Resource, isolated: Isolated) -> None:
+    """Make the global tracer provider; one that records nothing where no exporter is named or none starts."""
+    from opentelemetry.trace import set_tracer_provider
+
+    from otel_distro.tracing import DormantTracerProvider
+
+    provider = DormantTracerProvider(
+        sampler=internals.sampler(settings.traces_sampler),
+        id_generator=internals.id_generator(settings.id_generator),
+        resource=resource,
+        **internals.provider_configurator("tracer", settings.tracer_configurator),
+    )
+    for exporter in _started("traces", settings.traces_exporters, settings, isolated):
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    set_tracer_provider(provider)
+
+
+def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) -> None:
+    """Make the global meter provider with its readers, and serve the page; no provider where no exporter is named."""
+    wanted = _names(settings.metrics_exporters)
+    readers: list[Any] = []
+    if "prometheus" in wanted:
+        readers.append(isolated("metrics exporter 'prometheus'", lambda: _page_reader(settings)))
+    others = tuple(name for name in wanted if name != "prometheus")
+    readers.extend(map(_reader_of, _started("metrics", others, settings, isolated)))
+    readers = [reader for reader in readers if reader is not None]
+    if not readers:
+        return
+    from opentelemetry.metrics import set_meter_provider
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    arguments = internals.provider_configurator("meter", settings.meter_configurator)
+    set_meter_provider(MeterProvider(metric_readers=readers, resource=resource, **arguments))
+    if "prometheus" in wanted:
+        isolated("the metrics page", lambda: _serve_page(settings))
+
+
+def start_logs(settings: Settings, resource: Resource, isolated: Isolated) -> Any:
+    """Make the global logger provider and return it; None where no exporter is named or none starts."""
+    exporters = list(_started("logs", settings.logs_exporters, settings, isolated))
+    if not exporters:
+        return None
+    arguments = internals.provider_configurator("logger", settings.logger_configurator)
+    return internals.start_log_export(resource, exporters, arguments)
+
+
+def _names(names: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name.lower() != "none"))
+
+
+def _started(signal: str, names: tuple[str, ...], settings: Settings, isolated: Isolated) -> Iterator[Any]:
+    for name in _names(names):
+        exporter = isolated(f"{signal} exporter {name!r}", lambda name=name: _load(signal, name, settings))  # type: ignore[misc]
+        if exporter is not None:
+            yield exporter
+
+
+def _load(signal: str, name: str, settings: Settings) -> Any:
+    component = name
+    if name == "otlp":
+        protocol = getattr(settings, f"otlp_{signal}_protocol") or settings.otlp_protocol
+        component = _PROTOCOL_EXPORTERS[protocol]
+    group = f"opentelemetry_{signal}_exporter"
+    for entry_point in entry_points(group=group, name=component):
+        return entry_point.load()()
+    known = sorted({entry.name for entry in entry_points(group=group)} | {"otlp", "none"})
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")
+
+
+def _page_reader(settings: Settings) -> Any:
+    from otel_distro.metrics.server import page_service
+
+    return page_service.reader(settings)
+
+
+def _serve_page(settings: Settings) -> None:
+    from otel_distro.metrics.server import serve_page
+
+    serve_page(settings.prometheus_host, settings.prometheus_port)
+
+
+def _reader_of(exporter: Any) -> Any:
+    from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+
+    return exporter if isinstance(exporter, MetricReader) else PeriodicExportingMetricReader(exporter)

@@ -1,0 +1,69 @@
+"""Traces that nobody exports: ids for the logs and for the services behind, and no recorded span."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, get_current_span
+from opentelemetry.util.types import Attributes
+
+
+class DormantTracerProvider(TracerProvider):
+    """A tracer provider whose spans record nothing until it gets its first span processor.
+
+    A span without a parent gets ids of its own and the sampler's decision, so that log lines of one request share a
+    trace id and the services behind it decide as usual; a span with a parent passes the parent's context on, so that no
+    trace points to a span that was never exported. Thread-safe and fork-safe as the SDK's provider.
+    """
+
+    awake = False
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> Tracer:
+        """Return the SDK's tracer for this scope, made to sleep while the provider does."""
+        tracer = super().get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+        if type(tracer) is Tracer:
+            # The SDK's own tracer, already in the provider's cache: changing its class keeps all that the SDK set up.
+            tracer.__class__ = _DormantTracer
+            tracer.provider = self  # type: ignore[attr-defined]
+        return tracer  # type: ignore[return-value]
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Register a processor; from now on spans are recorded."""
+        super().add_span_processor(span_processor)
+        self.awake = True
+
+
+class _DormantTracer(Tracer):
+    provider: DormantTracerProvider
+
+    def start_span(  # noqa: PLR0913, PLR0917 -- the API's signature
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        if self.provider.awake:
+            return super().start_span(
+                name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
+            )
+        parent = get_current_span(context).get_span_context()
+        if parent.is_valid:
+            return NonRecordingSpan(parent)
+        trace_id = self.id_generator.generate_trace_id()
+        decision = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ()).decision
+        flags = TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
+        return NonRecordingSpan(SpanContext(trace_id, self.id_generator.generate_span_id(), False, flags))

@@ -1,0 +1,320 @@
+"""Every environment variable once: its name, type, unit, default and one sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any, Final
+from urllib.parse import unquote
+
+from otel_distro.errors import InputError
+
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable.
+
+    `parse` turns the text into the value and raises `InputError` with what would be right; `default` is the text that
+    stands for an unset variable; `field` names the attribute of `Settings`.
+    """
+
+    name: str
+    field: str
+    type: str
+    unit: str
+    default: str
+    sentence: str
+    parse: Callable[[str], Any] = dataclass_field(repr=False)
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _boolean(value: str) -> bool:
+    lowered = value.lower()
+    if lowered not in ("true", "false"):
+        raise InputError("true or false")
+    return lowered == "true"
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise InputError(f"a whole number from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise InputError("one of " + ", ".join(filter(None, choices)))
+        return value.lower()
+
+    return parse
+
+
+def _level(value: str) -> int:
+    if value.lower() not in _LEVELS:
+        raise InputError("one of debug, info, warning, error, critical")
+    return _LEVELS[value.lower()]
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _attributes(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for item in _list(value):
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            raise InputError("key=value pairs with commas between them")
+        pairs.append((key.strip(), unquote(text.strip())))
+    return tuple(pairs)
+
+
+VARIABLES: Final[tuple[Variable, ...]] = (
+    Variable(
+        "OTEL_SDK_DISABLED",
+        "disabled",
+        "boolean",
+        "",
+        "false",
+        "`true` leaves the application exactly as it is without this package.",
+        _boolean,
+    ),
+    Variable(
+        "OTEL_SERVICE_NAME",
+        "own_service_name",
+        "text",
+        "",
+        "",
+        "Name of the service: `service` in every log line, `service.name` in metrics and traces.",
+        _text,
+    ),
+    Variable(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "resource_attributes",
+        "key=value list",
+        "",
+        "",
+        "What else describes the service; `deployment.environment.name` is `environment` in every log line.",
+        _attributes,
+    ),
+    Variable(
+        "OTEL_METRICS_EXPORTER",
+        "metrics_exporters",
+        "list",
+        "",
+        "prometheus",
+        "Where metrics go: `prometheus` (a page to scrape), `otlp`, `console`, `none`.",
+        _list,
+    ),
+    Variable(
+        "OTEL_TRACES_EXPORTER",
+        "traces_exporters",
+        "list",
+        "",
+        "none",
+        "Where traces go: `otlp`, `console`, `none`; the default is `otlp` where any OTLP endpoint is set.",
+        _list,
+    ),
+    Variable(
+        "OTEL_LOGS_EXPORTER",
+        "logs_exporters",
+        "list",
+        "",
+        "none",
+        "Where log records go besides file and console: `otlp`, `console`, `none`; "
+        "the default is `otlp` where any OTLP endpoint is set.",
+        _list,
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "otlp_protocol",
+        "choice",
+        "",
+        "http/protobuf",
+        "Protocol of every OTLP exporter: `http/protobuf` or `grpc`.",
+        _choice("http/protobuf", "grpc"),
+    ),
+    *(
+        Variable(
+            f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL",
+            f"otlp_{signal}_protocol",
+            "choice",
+            "",
+            "",
+            f"Protocol of the OTLP exporter of {signal}, where it is another.",
+            _choice("http/protobuf", "grpc", ""),
+        )
+        for signal in ("traces", "metrics", "logs")
+    ),
+    Variable(
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        "prometheus_host",
+        "text",
+        "",
+        "localhost",
+        "Address the metrics page listens on; `0.0.0.0` opens it to other machines.",
+        _text,
+    ),
+    Variable(
+        "OTEL_EXPORTER_PROMETHEUS_PORT",
+        "prometheus_port",
+        "integer",
+        "port",
+        "9464",
+        "Port of the metrics page; 0 takes a free one.",
+        _integer(0, 65535),
+    ),
+    Variable(
+        "OTEL_SEMCONV_STABILITY_OPT_IN",
+        "semconv_opt_in",
+        "list",
+        "",
+        "http",
+        "Which semantic conventions spans and `semconv` metrics follow: `http` is the stable one.",
+        _list,
+    ),
+    Variable(
+        "OTEL_TRACES_SAMPLER",
+        "traces_sampler",
+        "text",
+        "",
+        "",
+        "Which traces are recorded; the SDK's default is `parentbased_always_on`.",
+        _text,
+    ),
+    Variable(
+        "OTEL_PYTHON_ID_GENERATOR",
+        "id_generator",
+        "text",
+        "",
+        "",
+        "Entry point that makes trace and span ids; the SDK's default is `random`.",
+        _text,
+    ),
+    *(
+        Variable(
+            f"OTEL_PYTHON_{kind.upper()}_CONFIGURATOR",
+            f"{kind}_configurator",
+            "text",
+            "",
+            "",
+            f"Entry point that configures each {kind} by its scope.",
+            _text,
+        )
+        for kind in ("tracer", "meter", "logger")
+    ),
+    Variable(
+        "OTEL_CONFIG_FILE",
+        "config_file",
+        "path",
+        "",
+        "",
+        "Declarative configuration; where it is set the SDK is set up from it alone "
+        "(needs the package opentelemetry-configuration).",
+        _text,
+    ),
+    Variable(
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+        "disabled_instrumentations",
+        "list",
+        "",
+        "",
+        "Instrumentations that are not loaded, by name; `*` stands for all.",
+        _list,
+    ),
+    Variable(
+        "OTEL_DISTRO_LOG_FILE",
+        "log_file",
+        "path",
+        "",
+        "",
+        "File that gets every log record as one line of JSON.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_LOG_FORMAT",
+        "log_format",
+        "choice",
+        "",
+        "none",
+        "What the console (stdout) shows: `json`, `text`, or `none` to leave the console as the application has it.",
+        _choice("json", "text", "none"),
+    ),
+    Variable(
+        "OTEL_DISTRO_LOG_LEVEL",
+        "log_level",
+        "choice",
+        "",
+        "info",
+        "Least level that is logged: `debug`, `info`, `warning`, `error`, `critical`.",
+        _level,
+    ),
+    Variable(
+        "OTEL_DISTRO_LOG_LINE_LIMIT",
+        "log_line_limit",
+        "integer",
+        "bytes",
+        "1048576",
+        "Longest log line; in a longer one the longest texts are cut and marked.",
+        _integer(4096, 104857600),
+    ),
+    Variable(
+        "OTEL_DISTRO_HTTP_METRICS",
+        "http_metrics",
+        "choice",
+        "",
+        "classic",
+        "Names of the request metrics: `classic` (`http_requests_total` and its kin), `semconv` "
+        "(`http_server_request_duration_seconds` and its kin), or `both`.",
+        _choice("classic", "semconv", "both"),
+    ),
+    Variable(
+        "OTEL_DISTRO_PROMETHEUS_SCOPE_LABELS",
+        "scope_labels",
+        "boolean",
+        "",
+        "false",
+        "`true` adds `otel_scope_name`, `otel_scope_version` and `otel_scope_schema_url` to every series of the page.",
+        _boolean,
+    ),
+    Variable(
+        "OTEL_DISTRO_REDACT",
+        "redact",
+        "boolean",
+        "",
+        "true",
+        "`false` writes passwords, tokens, card numbers and credentials into the logs as they are.",
+        _boolean,
+    ),
+    Variable(
+        "OTEL_DISTRO_REDACT_NAMES",
+        "redact_names",
+        "list",
+        "",
+        "",
+        "Further names of fields whose values are masked in logs, in any case and with `-` or `_`.",
+        _list,
+    ),
+)

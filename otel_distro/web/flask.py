@@ -1,0 +1,95 @@
+"""The request hook of Flask: every application of the process, whenever it was made."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import flask
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
+
+from otel_distro.web.requests import request_metrics
+from otel_distro.web.wsgi import Environ, StartResponse, serve
+
+# The attribute by which the contrib instrumentation marks an application that it has taken.
+_SPANS_MARK = "_is_instrumented_by_opentelemetry"
+_logger = logging.getLogger(__name__)
+
+_Call = Callable[[flask.Flask, Environ, StartResponse], Iterable[bytes]]
+_original: list[_Call] = []
+
+
+def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], None] | None = None) -> None:
+    """Serve every Flask application of this process through the hook; a second call replaces the first.
+
+    The hook sits on `Flask.__call__`: it sees applications made before and after, the test client, and what the
+    middleware in `app.wsgi_app` sends. `classic_metrics` chooses whether the four classic metrics are recorded;
+    `instrument_app` makes an application that was there before produce spans, at its first request.
+    """
+    uninstall()
+    original: Any = flask.Flask.__call__
+    metrics = request_metrics() if classic_metrics else None
+    lock = threading.Lock()
+
+    def hooked_call(self: flask.Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if _SPANS_MARK not in self.__dict__ and instrument_app is not None:
+            _instrument_once(self, instrument_app, lock)
+        return serve(original.__get__(self), environ, start_response, route_of, metrics)
+
+    _original.append(original)
+    flask.Flask.__call__ = hooked_call  # type: ignore[method-assign, assignment]
+
+
+def _instrument_once(app: flask.Flask, instrument_app: Callable[[flask.Flask], None], lock: threading.Lock) -> None:
+    with lock:
+        if _SPANS_MARK in app.__dict__:
+            return
+        try:
+            instrument_app(app)
+        except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
+            _logger.warning("application %r gets no spans: %s: %s", app.name, type(error).__name__, error)
+        app.__dict__.setdefault(_SPANS_MARK, False)
+
+
+def uninstall() -> None:
+    """Give Flask the entry point back that it had before `install`."""
+    if _original:
+        flask.Flask.__call__ = _original.pop()  # type: ignore[method-assign, assignment]
+
+
+def route_of(environ: Environ) -> str | None:
+    """Return the template of the route that Flask matched for this request, or None where none did.
+
+    Werkzeug leaves the request in the environment, and Flask the rule in the request. A path whose route has other
+    methods (405), or the same path with a slash (308), belongs to that route.
+    """
+    request = environ.get("werkzeug.request")
+    rule = getattr(request, "url_rule", None)
+    if rule is not None:
+        return str(rule.rule)
+    error = getattr(request, "routing_exception", None)
+    if isinstance(error, (MethodNotAllowed, RequestRedirect)):
+        return _route_nearby(request, error)
+    return None
+
+
+def _route_nearby(request: Any, error: HTTPException) -> str | None:
+    """Match again as the routing error says it would have matched."""
+    try:
+        adapter = flask.current_app.create_url_adapter(request)
+        if adapter is None:
+            return None
+        path = None
+        method = request.method
+        if isinstance(error, RequestRedirect):
+            path = urlsplit(error.new_url).path.removeprefix(adapter.script_name.rstrip("/"))
+        elif isinstance(error, MethodNotAllowed) and error.valid_methods:
+            method = next(iter(error.valid_methods))
+        rule, _ = adapter.match(path_info=path, method=method, return_rule=True)
+    except (HTTPException, RuntimeError, LookupError, ValueError):
+        return None
+    return str(rule.rule)
