@@ -30,6 +30,7 @@ CHECKED: Final[dict[str, tuple[str, ...]]] = {
 GAUGES: Final = ("active_connections", "active_users")
 # Only those of their series are compared that the ledger names.
 _PARTLY_CHECKED: Final = ("http_request_duration_seconds_bucket", "http_response_size_bytes_sum")
+SETTLE_SECONDS: Final = 10.0
 _CENT: Final = Decimal("0.01")
 
 Values = dict[Series, Decimal]
@@ -86,9 +87,9 @@ def compare(expected: Mapping[Series, Decimal], actual: Values) -> list[Row]:
     return sorted(rows)
 
 
-def compare_settled(expected: Mapping[Series, Decimal], read: Callable[[], Values], seconds: float = 10.0) -> list[Row]:
+def compare_settled(expected: Mapping[Series, Decimal], read: Callable[[], Values]) -> list[Row]:
     """Compare until all agree or the time is over: a request is counted a moment after its client has got it all."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         rows = compare(expected, read())
         if all(row.agrees for row in rows) or time.monotonic() > deadline:

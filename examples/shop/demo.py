@@ -1,0 +1,287 @@
+"""The demo: the shop under `opentelemetry-instrument`, traffic, and a live summary of its metrics and its log.
+
+    python examples/shop/demo.py --seconds 20
+
+Ends with Ctrl-C, SIGTERM or after `--seconds`, with the comparison of what was sent, counted and logged. Exit code 0
+when all of it agrees, 1 when something differs or the shop ended before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a file, too
+
+from examples.shop.ledger import Ledger, expected_series
+from examples.shop.page import Values, compare_settled, read_page
+from examples.shop.plan import make_plan
+from examples.shop.summary import LogFigures, block, final_report, logs_match, one_line
+from examples.shop.traffic import run_traffic
+from otel_distro import LogAnalyzer
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+FOLDER: Final = Path(".demo")
+LOG_FILE: Final = FOLDER / "shop.log"
+OUTPUT: Final = FOLDER / "shop.out"
+SHOP_PORT: Final = 5000
+METRICS_PORT: Final = 8000
+REFRESH: Final = 2.0  # seconds
+SEEDS: Final = 20  # plans in turn, so that the ledger stays small however long the demo runs
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+class Shop:
+    """The shop as a process of its own, started as the README says."""
+
+    def __init__(self, port: int, metrics_port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.metrics_url = f"http://localhost:{metrics_port}/metrics"
+        self._port = port
+        instrument = shutil.which("opentelemetry-instrument", path=str(Path(sys.executable).parent))
+        if instrument is None:
+            raise DemoError(f"opentelemetry-instrument is not installed beside {sys.executable}")
+        # What the caller has set for other services would make this another demo.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        environment["OTEL_SERVICE_NAME"] = "shop"
+        environment["OTEL_EXPORTER_PROMETHEUS_PORT"] = str(metrics_port)
+        environment["OTEL_DISTRO_LOG_FILE"] = str(LOG_FILE)
+        if port != SHOP_PORT:
+            environment["SHOP_PORT"] = str(port)
+        with OUTPUT.open("wb") as output:
+            self._process = subprocess.Popen(
+                [instrument, sys.executable, "examples/shop/app.py"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # the terminal's Ctrl-C is for the demo, which ends the shop afterwards
+            )
+
+    def wait_until_up(self, stop: threading.Event, seconds: float = 60.0) -> None:
+        """Wait until shop and metrics page answer; raises DemoError when they do not."""
+        deadline = time.monotonic() + seconds
+        while not stop.is_set():
+            self.check_alive()
+            with suppress(OSError, HTTPException, ValueError):
+                # No request to the shop: it would be counted and is not in the ledger.
+                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+                read_page(self.metrics_url)
+                return
+            if time.monotonic() > deadline:
+                raise DemoError(f"no answer from the shop within {seconds:.0f} s; its output:\n{_tail(OUTPUT)}")
+            stop.wait(0.1)
+
+    def check_alive(self) -> None:
+        """Raise DemoError when the shop has ended."""
+        if (status := self._process.poll()) is not None:
+            raise DemoError(f"the shop ended with status {status}; its output:\n{_tail(OUTPUT)}")
+
+    def end(self) -> None:
+        """End the shop: ask, and after five seconds kill."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+class Traffic(threading.Thread):
+    """Rounds of traffic until stopped, with the books of all of them."""
+
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        super().__init__(name="demo-traffic", daemon=True)
+        self.ledger = Ledger()  # to be read when the thread has ended
+        self._url = url
+        self._stop_event = stop
+
+    def run(self) -> None:
+        """Send one plan after the other, each whole."""
+        number = 0
+        while not self._stop_event.is_set():
+            self.ledger.add(run_traffic(self._url, make_plan(10, seed=number % SEEDS), threads=2))
+            number += 1
+            self._stop_event.wait(0.25)
+
+
+class Screen:
+    """Shows the live summary: redrawn in place on a terminal, else a line each time."""
+
+    def __init__(self) -> None:
+        self._redraws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._drawn = 0
+
+    def show(self, seconds: float, page: Values, log: LogFigures) -> None:
+        """Show the newest figures."""
+        if not self._redraws:
+            print(one_line(seconds, page, log), flush=True)
+            return
+        lines = block(seconds, page, log, shutil.get_terminal_size().columns - 1)
+        up = f"\x1b[{self._drawn}F" if self._drawn else ""
+        print(up + "".join(f"\x1b[2K{line}\n" for line in lines), end="", flush=True)
+        self._drawn = len(lines)
+
+
+def ask_log(users: Sequence[str], seconds: float) -> LogFigures:
+    """Ask `LogAnalyzer` for the figures of the whole demo, which has lasted so many seconds."""
+    analyzer = LogAnalyzer(str(LOG_FILE))
+    hours = math.ceil(seconds / 3600) + 1
+    rate = analyzer.get_error_rate(hours=hours)
+    newest = analyzer.search_errors(hours=hours, size=1)
+    return LogFigures(
+        lines=rate["total"],
+        errors=rate["errors"],
+        lines_by_user={user: len(analyzer.search_by_user(user, hours=hours)) for user in users},
+        newest_error=str(newest[0]["message"]) if newest else "",
+    )
+
+
+def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | None) -> None:
+    """Show the summary every two seconds until stopped or the time is over; raises DemoError when the shop ends."""
+    screen = Screen()
+    while not stop.is_set():
+        left = math.inf if seconds is None else seconds - (time.monotonic() - started)
+        if left <= 0 or stop.wait(min(REFRESH, left)):
+            return
+        shop.check_alive()
+        elapsed = time.monotonic() - started
+        screen.show(elapsed, read_page(shop.metrics_url), ask_log((), elapsed))
+
+
+def compare_all(shop: Shop, ledger: Ledger, started: float) -> bool:
+    """Print what was sent, counted and logged, and return whether it agrees."""
+    rows = compare_settled(expected_series(ledger), lambda: read_page(shop.metrics_url))
+    users = sorted(ledger.lines_by_user)
+    deadline = time.monotonic() + 5
+    while not logs_match(ledger, log := ask_log(users, time.monotonic() - started)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    report, agrees = final_report(ledger, read_page(shop.metrics_url), rows, log)
+    print("\n" + report, flush=True)
+    return agrees
+
+
+def run(seconds: float | None) -> int:
+    """Run the demo from start to end and return the exit code."""
+    _empty_folder()
+    with _stopped_by_signals() as stop:
+        shop = Shop(_port(SHOP_PORT, "shop"), _port(METRICS_PORT, "metrics page"))
+        try:
+            shop.wait_until_up(stop)
+            if stop.is_set():
+                return 0
+            print(_where_to_look(shop), flush=True)
+            started = time.monotonic()
+            traffic = Traffic(shop.url, stop)
+            traffic.start()
+            try:
+                watch(shop, stop, started, seconds)
+            finally:
+                stop.set()
+            traffic.join()
+            shop.check_alive()
+            return 0 if compare_all(shop, traffic.ledger, started) else 1
+        finally:
+            shop.end()
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set; a second signal interrupts at once."""
+    stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _empty_folder() -> None:
+    """Make the folder; what an earlier demo logged is no part of this one."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in [OUTPUT, *FOLDER.glob(LOG_FILE.name + "*")]:
+        old.unlink(missing_ok=True)
+
+
+def _port(wanted: int, what: str) -> int:
+    """Return the wanted port of this machine, or a free one where it is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            found = int(probe.getsockname()[1])
+            if found != wanted:
+                print(f"port {wanted} is taken: the {what} is on {found}")
+            return found
+    raise DemoError(f"there is no free port for the {what}")
+
+
+def _where_to_look(shop: Shop) -> str:
+    beside = Path(sys.executable).parent
+    program = "otel-distro"
+    if shutil.which(program) != str(beside / program):  # the environment is not activated
+        program = str(Path(os.path.relpath(beside)) / program)
+    return f"""\
+The shop runs under opentelemetry-instrument. In another terminal, from this folder:
+  app      {shop.url}/api/orders   (a request of yours is counted, too: the end will show it)
+  metrics  curl {shop.metrics_url}
+  logs     tail -f {LOG_FILE}
+  errors   {program} logs errors --hours 1 --source '{LOG_FILE}'
+  rate     {program} logs rate --hours 1 --source '{LOG_FILE}'
+  one user otel-distro logs user user-001 --source '{LOG_FILE}'
+Ctrl-C ends it.
+"""
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="Run the shop with metrics, logs and traffic, and show what happens.")
+    parser.add_argument("--seconds", type=_positive, help="end by itself after so many seconds (default: never)")
+    options = parser.parse_args()
+    os.chdir(REPOSITORY)
+    try:
+        return run(options.seconds)
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
