@@ -32,6 +32,7 @@ from examples.shop.plan import make_plan
 from examples.shop.summary import LogFigures, block, final_report, logs_match, one_line
 from examples.shop.traffic import run_traffic
 from otel_distro import LogAnalyzer
+from otel_distro.errors import OtelDistroError
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = Path(".demo")
@@ -92,6 +93,16 @@ class Shop:
         """Raise DemoError when the shop has ended."""
         if (status := self._process.poll()) is not None:
             raise DemoError(f"the shop ended with status {status}; its output:\n{_tail(OUTPUT)}")
+
+    def read_metrics(self) -> Values:
+        """Return what the metrics page says; raises DemoError when it does not answer any more."""
+        try:
+            return read_page(self.metrics_url)
+        except (OSError, HTTPException) as error:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)  # it may be on its way out
+            self.check_alive()
+            raise DemoError(f"{self.metrics_url} does not answer any more: {error}") from None
 
     def end(self) -> None:
         """End the shop: ask, and after five seconds kill."""
@@ -163,17 +174,17 @@ def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | No
             return
         shop.check_alive()
         elapsed = time.monotonic() - started
-        screen.show(elapsed, read_page(shop.metrics_url), ask_log((), elapsed))
+        screen.show(elapsed, shop.read_metrics(), ask_log((), elapsed))
 
 
 def compare_all(shop: Shop, ledger: Ledger, started: float) -> bool:
     """Print what was sent, counted and logged, and return whether it agrees."""
-    rows = compare_settled(expected_series(ledger), lambda: read_page(shop.metrics_url))
+    rows = compare_settled(expected_series(ledger), shop.read_metrics)
     users = sorted(ledger.lines_by_user)
     deadline = time.monotonic() + 5
     while not logs_match(ledger, log := ask_log(users, time.monotonic() - started)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    report, agrees = final_report(ledger, read_page(shop.metrics_url), rows, log)
+    report, agrees = final_report(ledger, shop.read_metrics(), rows, log)
     print("\n" + report, flush=True)
     return agrees
 
@@ -276,7 +287,7 @@ def main() -> int:
     os.chdir(REPOSITORY)
     try:
         return run(options.seconds)
-    except DemoError as error:
+    except (DemoError, OtelDistroError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
