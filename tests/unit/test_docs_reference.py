@@ -1,0 +1,20 @@
+"""The generated pages of docs/ are in step with the code."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs.generate import FOLDER, PAGES
+from otel_distro.variables import VARIABLES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_what_the_code_says(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), f"docs/{name} is behind the code: `make docs`"
+
+
+def test_every_variable_has_one_row_of_as_many_cells_as_the_head() -> None:
+    rows = [line for line in PAGES["settings.md"]().splitlines() if line.startswith("|")]
+    head, _, *variables = rows
+    assert [row.split("`")[1] for row in variables] == [variable.name for variable in VARIABLES]
+    assert {row.count("|") for row in variables} == {head.count("|")}
