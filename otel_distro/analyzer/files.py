@@ -1,0 +1,96 @@
+"""Which files a path or glob stands for, rotated and gzipped ones included, and what is wrong with one of them."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from otel_distro.errors import StoreError
+
+# What logrotate, RotatingFileHandler and TimedRotatingFileHandler put behind a name: `.1`, `.2.gz`, `-20250131.gz`,
+# `.2025-01-31_13-00`. Anything else behind it (`.swp`, `.bak`) is no log.
+_ROTATED: Final = re.compile(r"(?P<number>[.-]\d[\d_T:-]*)?(?P<packed>\.gz)?$")
+_BLOCK: Final = 1 << 20
+
+
+def find_files(pattern: str) -> list[Path]:
+    """Return the regular, non-empty files that the path or glob names, with their rotated and gzipped siblings, sorted.
+
+    `logs/*.log` and `logs/app.log` also stand for `logs/app.log.1`, `logs/app.log.2.gz` and `logs/app.log-20250131.gz`.
+    A file with several names (links) is taken once, and `app.log.1.gz` is left out while `app.log.1` is still there,
+    because it is then being written. `**` goes through folders.
+
+    Raises:
+        StoreError: no file matches, or the path is a folder.
+    """
+    if os.path.isdir(pattern):
+        raise StoreError(f"{pattern} is a folder; name its files: {os.path.join(pattern, '*.log')}")
+    exact = os.path.exists(pattern)  # a name may hold the characters of a glob
+    stem = glob.escape(pattern) if exact else pattern
+    names = set(glob.glob(stem, recursive=True))
+    for name in glob.glob(stem + "[.-]*", recursive=True):
+        base = _ROTATED.sub("", name, count=1)
+        if base != name and (base in names or fnmatch(base, stem)):
+            names.add(name)
+    names = {name for name in names if not (name.endswith(".gz") and name[:-3] in names)}
+    found: dict[tuple[int, int], Path] = {}
+    matched = False
+    for name in sorted(names):
+        path = Path(name)
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # rotated away since the listing
+        if stat.S_ISREG(status.st_mode):
+            matched = True
+            if status.st_size:
+                found.setdefault((status.st_dev, status.st_ino), path)
+    if not matched:
+        raise StoreError(f"no log file matches {pattern}")
+    return list(found.values())
+
+
+def find_damage(files: list[Path]) -> str | None:
+    """Return one sentence on the first file that cannot be read to its end, or None where all can.
+
+    It reads every gzipped file whole, so it is for the moment after a failure.
+    """
+    for path in files:
+        try:
+            with opened(path) as stream:
+                while path.suffix == ".gz" and stream.read(_BLOCK):
+                    pass
+        except FileNotFoundError:
+            continue
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            return f"{path} is damaged or cut short; move it away or name the other files"
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror or error}"
+    return None
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a log file for reading bytes, unpacking it where its name ends with `.gz`."""
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def without_long_lines(stream: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield the stream with every line longer than `limit` bytes replaced by `-`, in memory of about `limit`.
+
+    The replacement is no JSON, so that whoever counts broken lines counts these as well.
+    """
+    while piece := stream.readline(limit + 1):
+        if len(piece) <= limit or piece.endswith(b"\n"):
+            yield piece
+            continue
+        while (rest := stream.readline(_BLOCK)) and not rest.endswith(b"\n"):
+            pass
+        yield b"-\n"

@@ -1,0 +1,98 @@
+"""The command and its groups, each loaded when it is asked for, and how every failure becomes one line and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from otel_distro import __version__
+from otel_distro.cli.plain_text import plain
+from otel_distro.errors import OtelDistroError
+
+COMMANDS: Final = {
+    "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
+}
+"""Name of each command, where it is and what it does; help is shown without loading any of them."""
+
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """A group of commands that imports only the one that is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        """Import a command and return it, or None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 -- the table above is ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        """Write the table of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="otel-distro")
+def cli() -> None:
+    """Ask questions of the logs and the set-up of a service that otel-distro monitors.
+
+    Exit code 0: answered. 2: bad input or no answer, with one line on standard error.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (of this process unless given) and return its exit code: 0, 2, or 130 when interrupted.
+
+    Bad input and whatever cannot be answered is one line on standard error. A reader of the output that goes away
+    (`| head`) is no failure.
+    """
+    _prepare_output()
+    try:
+        result = cli.main(arguments, prog_name="otel-distro", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
+        return 0
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "otel-distro"
+        return _refuse(f"{error.format_message().rstrip('.')}; see {command} --help")
+    except OtelDistroError as error:
+        return _refuse(str(error))
+    except OSError as error:  # the disk that the output goes to is full
+        _abandon_output()
+        return _refuse(str(error))
+    return result if isinstance(result, int) else 0
+
+
+def _prepare_output() -> None:
+    if sys.stdout is None:  # closed by whoever started the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is no failure
+
+
+def _abandon_output() -> None:
+    """Point standard output nowhere: the interpreter writes what is left at its end and would fail again, loudly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse(message: str) -> int:
+    print(f"otel-distro: {plain(message)}", file=sys.stderr)
+    return BAD_INPUT
