@@ -52,8 +52,8 @@ Value: TypeAlias = int | float | Distribution
 class Family:
     """One metric family; `name` has its unit and no `_total`.
 
-    The values of a gauge that was set are not `additive`: of two the later one counts, so `times` (nanoseconds since
-    the epoch) are kept for these.
+    Gauges that were set are not `additive`: of two with the same labels the one that
+    came to the page later is shown.
     """
 
     name: str
@@ -62,7 +62,6 @@ class Family:
     unit: str
     additive: bool = True
     series: dict[Labels, Value] = field(default_factory=dict)
-    times: dict[Labels, int] = field(default_factory=dict)
 
     def sample_names(self) -> tuple[str, ...]:
         """Return the names that the family's samples have on a page."""
@@ -115,8 +114,7 @@ class Families:
             labels = labels_of({**extra, **(point.attributes or {})} if extra else point.attributes or {})
             if family.additive:
                 self._add(family, labels, _value(point, family.kind), metric.name)
-            elif point.time_unix_nano >= family.times.get(labels, 0):
-                family.times[labels] = point.time_unix_nano
+            else:
                 family.series[labels] = _value(point, GAUGE)
 
     def _family(self, described: Family, metric: Metric) -> Family | None:

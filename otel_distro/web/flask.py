@@ -12,6 +12,7 @@ import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
+from otel_distro.web.current import current_request
 from otel_distro.web.requests import request_metrics
 from otel_distro.web.wsgi import Environ, StartResponse, serve
 
@@ -19,8 +20,7 @@ from otel_distro.web.wsgi import Environ, StartResponse, serve
 _SPANS_MARK = "_is_instrumented_by_opentelemetry"
 _logger = logging.getLogger(__name__)
 
-_Call = Callable[[flask.Flask, Environ, StartResponse], Iterable[bytes]]
-_original: list[_Call] = []
+_originals: dict[str, Any] = {}
 
 
 def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], None] | None = None) -> None:
@@ -32,6 +32,7 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], No
     """
     uninstall()
     original: Any = flask.Flask.__call__
+    dispatch: Any = flask.Flask.full_dispatch_request
     metrics = request_metrics() if classic_metrics else None
     lock = threading.Lock()
 
@@ -40,8 +41,16 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], No
             _instrument_once(self, instrument_app, lock)
         return serve(original.__get__(self), environ, start_response, route_of, metrics)
 
-    _original.append(original)
+    def hooked_dispatch(self: flask.Flask, *args: Any) -> Any:
+        # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
+        current = current_request.get()
+        if current is not None:
+            _ = current.endpoint
+        return dispatch(self, *args)
+
+    _originals.update(__call__=original, full_dispatch_request=dispatch)
     flask.Flask.__call__ = hooked_call  # type: ignore[method-assign, assignment]
+    flask.Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
 
 
 def _instrument_once(app: flask.Flask, instrument_app: Callable[[flask.Flask], None], lock: threading.Lock) -> None:
@@ -56,9 +65,10 @@ def _instrument_once(app: flask.Flask, instrument_app: Callable[[flask.Flask], N
 
 
 def uninstall() -> None:
-    """Give Flask the entry point back that it had before `install`."""
-    if _original:
-        flask.Flask.__call__ = _original.pop()  # type: ignore[method-assign, assignment]
+    """Give Flask the methods back that it had before `install`."""
+    while _originals:
+        name, method = _originals.popitem()
+        setattr(flask.Flask, name, method)
 
 
 def route_of(environ: Environ) -> str | None:

@@ -59,6 +59,32 @@ def serve(
     return exchange.send(body)
 
 
+class _Request:
+    """What the rest of the process may know of a request under way.
+
+    Apart from `Exchange`, so that a context which outlives a response does not keep the response alive.
+    """
+
+    __slots__ = ("_endpoint", "_environ", "_route_of", "counted", "method")
+
+    def __init__(self, environ: Environ, route_of: RouteOf, counted: bool) -> None:
+        self._environ = environ
+        self._route_of = route_of
+        self._endpoint: str | None = None
+        self.counted = counted
+        self.method = normal_method(environ.get("REQUEST_METHOD", ""))
+
+    @property
+    def endpoint(self) -> str | None:
+        """The route template, or None while no route has been matched.
+
+        A framework may forget the route at the end of its own work, so the first answer is kept.
+        """
+        if self._endpoint is None:
+            self._endpoint = self._route_of(self._environ)
+        return self._endpoint
+
+
 class Exchange:
     """A request and its response under way; the iterable that the server sends from.
 
@@ -68,7 +94,6 @@ class Exchange:
 
     __slots__ = (
         "_body",
-        "_endpoint",
         "_environ",
         "_in_process",
         "_iterator",
@@ -76,12 +101,11 @@ class Exchange:
         "_metrics",
         "_previous",
         "_recorded",
-        "_route_of",
+        "_request",
         "_server_start_response",
         "_size",
         "_start",
         "_status",
-        "method",
         "request_id",
     )
 
@@ -91,38 +115,24 @@ class Exchange:
         self._start = perf_counter()
         self._environ = environ
         self._server_start_response = start_response
-        self._route_of = route_of
         self._metrics = metrics
         self._recorded = False
         self._status = 500
-        self._endpoint: str | None = None
         self._size = 0
         self._length = -1
         # Every server names itself or the client's port; a test client does neither and need not close the response.
         self._in_process = "SERVER_SOFTWARE" not in environ and "REMOTE_PORT" not in environ
-        self.method = normal_method(environ.get("REQUEST_METHOD", ""))
+        self._request = _Request(environ, route_of, metrics is not None)
         self.request_id = accepted_request_id(environ.get("HTTP_X_REQUEST_ID"))
         self._previous: tuple[Any, ...] | None = (current_request.get(), request_id.get(), user_id.get())
-        current_request.set(self)
+        current_request.set(self._request)
         request_id.set(self.request_id)
         user_id.set(None)
         if metrics is not None:
             metrics.started()
 
-    @property
-    def counted(self) -> bool:
-        """Whether the hook records this request in the classic metrics."""
-        return self._metrics is not None
-
-    @property
-    def endpoint(self) -> str | None:
-        """The route template, or None while no route has been matched."""
-        return self._endpoint or self._route_of(self._environ)
-
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Note what the application answers, add the request id and hand it to the server."""
-        # Asked now, while the application's own context still stands; it is gone when the last byte is sent.
-        self._endpoint = self._route_of(self._environ)
         self._length = -1
         own_id = False
         for name, value in headers:
@@ -159,7 +169,7 @@ class Exchange:
         inner_close = getattr(body, "close", None)
 
         def close() -> None:
-            if self._size == 0 and self.method != "HEAD":
+            if self._size == 0 and self._request.method != "HEAD":
                 self._size = max(self._length, 0)
             self._body = None
             try:
@@ -217,13 +227,13 @@ class Exchange:
         self._recorded = True
         if self._metrics is not None:
             self._metrics.finished()
-            endpoint = self.endpoint or UNMATCHED
-            self._metrics.record(self.method, endpoint, self._status, perf_counter() - self._start, self._size)
+            endpoint = self._request.endpoint or UNMATCHED
+            self._metrics.record(self._request.method, endpoint, self._status, perf_counter() - self._start, self._size)
 
     def _leave(self) -> None:
         """Give the context back as it was; not where another request has taken it over meanwhile."""
         previous, self._previous = self._previous, None
-        if previous is not None and current_request.get() is self:
+        if previous is not None and current_request.get() is self._request:
             current_request.set(previous[0])
             request_id.set(previous[1])
             user_id.set(previous[2])

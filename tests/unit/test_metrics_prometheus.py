@@ -1,0 +1,281 @@
+"""The page's text: what a scraper reads is what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from otel_distro.metrics.prometheus import OPENMETRICS, TEXT, PrometheusReader, chosen_format
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+class Page:
+    """A provider with our reader, and what both formats of its page say."""
+
+    def __init__(self, *, views: tuple[View, ...] = (), **options: object) -> None:
+        self.reader = PrometheusReader(target_info=False, **options)  # type: ignore[arg-type]
+        self.provider = MeterProvider(
+            metric_readers=[self.reader],
+            views=views,
+            resource=Resource({"service.name": "shop"}),
+            shutdown_on_exit=False,
+        )
+        self.meter = self.provider.get_meter("first")
+
+    def samples(self) -> Samples:
+        """Return the page's samples; both formats must say the same."""
+        text = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in parse_text(self.reader.page(TEXT).decode())
+            for sample in family.samples
+        }
+        openmetrics = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in parse_openmetrics(self.reader.page(OPENMETRICS).decode())
+            for sample in family.samples
+        }
+        assert text.keys() == openmetrics.keys()
+        assert all(a == openmetrics[key] or math.isnan(a) for key, a in text.items())
+        return text
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.samples()[name, tuple(sorted(labels.items()))]
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    made = Page()
+    yield made
+    made.provider.shutdown()
+
+
+def test_a_counter_has_its_unit_and_total(page: Page) -> None:
+    page.meter.create_counter("http_requests", "{request}").add(3, {"method": "GET"})
+    page.meter.create_counter("sent", "By").add(10)
+    page.meter.create_counter("already_total").add(1)
+    assert page.samples() == {
+        ("http_requests_total", (("method", "GET"),)): 3,
+        ("sent_bytes_total", ()): 10,
+        ("already_total", ()): 1,
+    }
+
+
+def test_a_histogram_has_cumulative_buckets(page: Page) -> None:
+    histogram = page.meter.create_histogram("wait", "s", explicit_bucket_boundaries_advisory=[0.5, 1, 5])
+    for amount in (0.1, 0.5, 0.7, 9.0):
+        histogram.record(amount, {"queue": "a"})
+    assert page.value("wait_seconds_bucket", queue="a", le="0.5") == 2
+    assert page.value("wait_seconds_bucket", queue="a", le="1.0") == 3
+    assert page.value("wait_seconds_bucket", queue="a", le="5.0") == 3
+    assert page.value("wait_seconds_bucket", queue="a", le="+Inf") == 4
+    assert page.value("wait_seconds_count", queue="a") == 4
+    assert page.value("wait_seconds_sum", queue="a") == pytest.approx(10.3)
+
+
+def test_a_histogram_without_bounds_is_a_summary(page: Page) -> None:
+    page.meter.create_histogram("size", "By", explicit_bucket_boundaries_advisory=[]).record(7, {"path": "/"})
+    assert page.samples() == {("size_bytes_count", (("path", "/"),)): 1, ("size_bytes_sum", (("path", "/"),)): 7}
+    assert "# TYPE size_bytes summary" in page.reader.page().decode()
+
+
+def test_an_up_down_counter_and_a_set_gauge_are_gauges(page: Page) -> None:
+    up_down = page.meter.create_up_down_counter("in_flight")
+    up_down.add(5)
+    up_down.add(-7)
+    page.meter.create_gauge("level").set(2.5)
+    page.meter.create_observable_gauge("seen", [lambda _: [Observation(4, {"a": "b"})]])
+    assert page.samples() == {("in_flight", ()): -2, ("level", ()): 2.5, ("seen", (("a", "b"),)): 4}
+
+
+def test_two_scopes_with_one_name_and_different_labels_keep_their_own_labels(page: Page) -> None:
+    page.meter.create_counter("jobs", description="x").add(1, {"queue": "a", "kind": "k"})
+    page.provider.get_meter("second").create_counter("jobs", description="y").add(2, {"host": "h"})
+    assert page.samples() == {
+        ("jobs_total", (("kind", "k"), ("queue", "a"))): 1,
+        ("jobs_total", (("host", "h"),)): 2,
+    }
+    assert page.reader.page().decode().count("# TYPE jobs_total") == 1
+
+
+def test_two_scopes_with_one_series_are_added_up(page: Page) -> None:
+    for scope, amount in (("first", 1), ("second", 2)):
+        meter = page.provider.get_meter(scope)
+        meter.create_counter("jobs").add(amount)
+        meter.create_histogram("wait", explicit_bucket_boundaries_advisory=[1, 2]).record(amount)
+    assert page.value("jobs_total") == 3
+    assert page.value("wait_bucket", le="1.0") == 1
+    assert page.value("wait_bucket", le="2.0") == 2
+    assert page.value("wait_sum") == 3
+
+
+def test_of_two_set_gauges_the_one_that_came_later_is_shown(page: Page) -> None:
+    first = page.meter.create_gauge("level")
+    second = page.provider.get_meter("second").create_gauge("level")
+    second.set(2)
+    first.set(1)
+    assert page.samples() == {("level", ()): 1}
+
+
+def test_a_name_with_two_types_shows_the_first_and_warns_once(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    page.meter.create_counter("jobs").add(1)
+    page.provider.get_meter("second").create_histogram("jobs", explicit_bucket_boundaries_advisory=[1]).record(1)
+    assert page.samples() == {("jobs_total", ()): 1}
+    assert [record.getMessage() for record in caplog.records] == [
+        "metric 'jobs' is a histogram here and a counter elsewhere; the first is shown; "
+        "give the instruments different names"
+    ]
+
+
+def test_a_gauge_that_would_take_a_histograms_sample_name_is_left_out(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    page.meter.create_histogram("wait", explicit_bucket_boundaries_advisory=[1]).record(1)
+    page.meter.create_gauge("wait_count").set(100)
+    assert page.value("wait_count") == 1
+    assert "would show as wait_count" in caplog.text
+
+
+def test_two_sets_of_bounds_for_one_series_show_the_first_and_warn(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    page.meter.create_histogram("wait", explicit_bucket_boundaries_advisory=[1]).record(1)
+    page.provider.get_meter("second").create_histogram("wait", explicit_bucket_boundaries_advisory=[2]).record(1)
+    assert page.value("wait_count") == 1
+    assert "two sets of bounds" in caplog.text
+
+
+def test_an_exponential_histogram_stands_on_the_page_with_every_observation() -> None:
+    page = Page(views=(View(instrument_type=Histogram, aggregation=ExponentialBucketHistogramAggregation()),))
+    histogram = page.meter.create_histogram("wait", "s")
+    for amount in (0.0, 0.3, 3.0, 300.0):
+        histogram.record(amount)
+    assert page.value("wait_seconds_bucket", le="+Inf") == 4
+    assert page.value("wait_seconds_bucket", le="0.0") == 1
+    assert page.value("wait_seconds_bucket", le="0.5") == 2
+    assert page.value("wait_seconds_bucket", le="4.0") == 3
+    assert page.value("wait_seconds_sum") == pytest.approx(303.3)
+    page.provider.shutdown()
+
+
+def test_values_that_become_one_label_are_added_up(page: Page) -> None:
+    counter = page.meter.create_counter("jobs")
+    counter.add(1, {"shard": 1})
+    counter.add(2, {"shard": "1"})
+    counter.add(4, {"shard": True})
+    assert page.samples() == {("jobs_total", (("shard", "1"),)): 3, ("jobs_total", (("shard", "true"),)): 4}
+
+
+def test_an_empty_label_is_an_absent_one(page: Page) -> None:
+    counter = page.meter.create_counter("jobs")
+    counter.add(1, {"a": "", "b": "x"})
+    counter.add(2, {"b": "x"})
+    assert page.samples() == {("jobs_total", (("b", "x"),)): 3}
+
+
+def test_keys_that_become_one_label_have_their_values_joined(page: Page) -> None:
+    page.meter.create_counter("jobs").add(1, {"a.b": "1", "a_b": "2"})
+    assert page.samples() == {("jobs_total", (("a_b", "1;2"),)): 1}
+
+
+def test_scope_labels_are_off_unless_asked_for(page: Page) -> None:
+    page.meter.create_counter("jobs").add(1)
+    assert page.samples() == {("jobs_total", ()): 1}
+    asked = Page(scope_labels=True)
+    asked.meter.create_counter("jobs").add(1)
+    assert asked.samples() == {("jobs_total", (("otel_scope_name", "first"),)): 1}
+    asked.provider.shutdown()
+
+
+def test_target_info_carries_the_resource() -> None:
+    reader = PrometheusReader()
+    provider = MeterProvider([reader], resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
+    provider.get_meter("a").create_counter("jobs").add(1)
+    assert 'target_info{service_name="shop"} 1' in reader.page().decode()
+    assert "# TYPE target info" in reader.page(OPENMETRICS).decode()
+    provider.shutdown()
+
+
+def test_metrics_of_prometheus_client_stand_on_the_page_unless_their_name_is_taken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+    Counter("own", "the user's", registry=registry).inc(5)
+    Counter("jobs", "taken", registry=registry).inc(99)
+    page = Page(registries=(registry,))
+    page.meter.create_counter("jobs").add(1)
+    samples = page.samples()
+    assert samples["own_total", ()] == 5
+    assert samples["jobs_total", ()] == 1
+    assert caplog.text.count("has a name that an OpenTelemetry instrument has") == 1
+    page.provider.shutdown()
+
+
+def test_an_empty_page_is_valid_in_both_formats(page: Page) -> None:
+    assert page.reader.page() == b""
+    assert page.reader.page(OPENMETRICS) == b"# EOF\n"
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=8),
+        st.text(max_size=30)
+        | st.integers()
+        | st.booleans()
+        | st.floats(allow_nan=False)
+        | st.lists(st.text(max_size=5)),
+        max_size=4,
+    ),
+    st.integers(0, 2**53) | st.floats(0, 1e300),
+    st.text(max_size=40),
+)
+def test_whatever_the_labels_hold_the_page_parses_and_says_the_value(
+    attributes: dict[str, object], amount: float, description: str
+) -> None:
+    page = Page()
+    page.meter.create_counter("jobs", description=description).add(amount, attributes)  # type: ignore[arg-type]
+    assert list(page.samples().values()) == [amount]
+    page.provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", TEXT),
+        ("*/*", TEXT),
+        ("text/html,*/*;q=0.8", TEXT),
+        ("application/openmetrics-text; version=1.0.0", OPENMETRICS),
+        ("application/openmetrics-text", OPENMETRICS),
+        # Prometheus 2.42
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+            "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            OPENMETRICS,
+        ),
+        # Prometheus 3
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+            "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+            "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            OPENMETRICS,
+        ),
+        ("application/openmetrics-text;q=0.1,text/plain;q=0.9", TEXT),
+        ("application/openmetrics-text;q=0,*/*", TEXT),
+        ("application/openmetrics-text;q=nonsense", TEXT),
+        (";;;,=,q=", TEXT),
+    ],
+)
+def test_the_format_is_the_one_that_the_client_prefers(accept: str, content_type: str) -> None:
+    assert chosen_format(accept) == content_type

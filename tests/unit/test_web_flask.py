@@ -1,0 +1,242 @@
+"""Flask through the hook: which route, which status, which size, in every way an application can be called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from flask import Blueprint, Flask, Response, request, send_file
+from flask.views import MethodView
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from otel_distro.context import get_request_id, set_user, user_id
+from otel_distro.web import flask as hook
+from tests.meters import Reading, reading
+
+
+@pytest.fixture(autouse=True)
+def _hooked() -> Iterator[None]:
+    hook.install(classic_metrics=True)
+    yield
+    hook.uninstall()
+
+
+def shop() -> Flask:
+    app = Flask(__name__, static_folder=None)
+    orders = Blueprint("orders", __name__, url_prefix="/api/orders")
+
+    @orders.get("/<int:id>")
+    def order(id: int) -> dict[str, int]:
+        return {"id": id}
+
+    @orders.get("/")
+    def listing() -> list[int]:
+        return []
+
+    app.register_blueprint(orders)
+
+    @app.get("/stream")
+    def stream() -> Response:
+        return Response(b"x" * size for size in (10, 20, 30))
+
+    @app.get("/boom")
+    def boom() -> str:
+        raise ValueError("boom")
+
+    @app.get("/teapot")
+    def teapot() -> str:
+        flask.abort(418)
+
+    @app.get("/who")
+    def who() -> dict[str, Any]:
+        set_user("u1")
+        return {"request": get_request_id(), "user": user_id.get()}
+
+    @app.post("/echo")
+    def echo() -> bytes:
+        return request.get_data()
+
+    class View(MethodView):
+        def put(self, key: str) -> tuple[str, int]:
+            return key, 201
+
+    app.add_url_rule("/things/<path:key>", view_func=View.as_view("things"))
+    return app
+
+
+def status_of(found: Reading, method: str, endpoint: str, status: str) -> float:
+    return found.value("http_requests", method=method, endpoint=endpoint, status=status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "endpoint", "status", "size"),
+    [
+        ("GET", "/api/orders/7", "/api/orders/<int:id>", "200", None),
+        ("GET", "/api/orders/", "/api/orders/", "200", None),
+        ("GET", "/api/orders", "/api/orders/", "308", None),
+        ("HEAD", "/api/orders/7", "/api/orders/<int:id>", "200", 0),
+        ("OPTIONS", "/api/orders/7", "/api/orders/<int:id>", "200", 0),
+        ("DELETE", "/api/orders/7", "/api/orders/<int:id>", "405", None),
+        ("HACK", "/api/orders/7", "/api/orders/<int:id>", "405", None),
+        ("GET", "/api/orders/seven", "(unmatched)", "404", None),
+        ("GET", "/nowhere", "(unmatched)", "404", None),
+        ("GET", "/stream", "/stream", "200", 60),
+        ("GET", "/boom", "/boom", "500", None),
+        ("GET", "/teapot", "/teapot", "418", None),
+        ("PUT", "/things/a/b/c", "/things/<path:key>", "201", 5),
+        ("POST", "/echo", "/echo", "200", 0),
+    ],
+)
+def test_each_request_is_counted_under_its_route(
+    method: str, path: str, endpoint: str, status: str, size: int | None
+) -> None:
+    with reading() as found:
+        answer = shop().test_client().open(path, method=method)
+        body = answer.data
+    label = method if method != "HACK" else "_OTHER"
+    assert answer.status_code == int(status)
+    assert status_of(found, label, endpoint, status) == 1
+    assert found.sum("http_response_size", method=label, endpoint=endpoint) == len(body)
+    assert found.count("http_request_duration", method=label, endpoint=endpoint) == 1
+    assert found.value("active_connections") == 0
+    assert size is None or len(body) == size
+
+
+def test_a_view_that_raises_counts_as_500_and_the_exception_goes_on() -> None:
+    app = shop()
+    app.config["TESTING"] = True
+    with reading() as found, pytest.raises(ValueError, match="boom"):
+        app.test_client().get("/boom")
+    assert status_of(found, "GET", "/boom", "500") == 1
+    assert found.value("active_connections") == 0
+
+
+def test_middleware_that_answers_late_does_not_lose_the_route() -> None:
+    app = shop()
+    inner = app.wsgi_app
+
+    def late(environ: Any, start_response: Any) -> list[bytes]:
+        told: list[Any] = []
+        body = b"".join(inner(environ, lambda *args: told.append(args)))  # type: ignore[arg-type]
+        start_response(*told[0])
+        return [body]
+
+    app.wsgi_app = late  # type: ignore[method-assign]
+    with reading() as found:
+        app.test_client().get("/api/orders/1")
+    assert status_of(found, "GET", "/api/orders/<int:id>", "200") == 1
+
+
+def test_a_response_of_the_test_client_counts_before_anybody_reads_it() -> None:
+    with reading() as found:
+        kept = shop().test_client().get("/api/orders/7")
+    assert kept.status_code == 200
+    assert status_of(found, "GET", "/api/orders/<int:id>", "200") == 1
+
+
+def test_the_request_id_and_the_user_are_seen_by_the_view_and_gone_after_it() -> None:
+    client = shop().test_client()
+    answer = client.get("/who", headers={"X-Request-ID": "given-1"})
+    assert answer.headers["X-Request-ID"] == "given-1"
+    assert answer.json == {"request": "given-1", "user": "u1"}
+    assert (get_request_id(), user_id.get()) == (None, None)
+    assert client.get("/who").headers["X-Request-ID"] not in ("given-1", "")
+
+
+def test_a_streamed_body_has_the_request_id_until_its_last_chunk() -> None:
+    app = Flask(__name__)
+
+    @app.get("/ids")
+    def ids() -> Response:
+        return Response(str(get_request_id()) for _ in range(2))
+
+    answer = app.test_client().get("/ids", headers={"X-Request-ID": "abc"})
+    assert answer.text == "abcabc"
+    assert get_request_id() is None
+
+
+def test_two_applications_in_one_process_are_counted_apart() -> None:
+    first, second = Flask("first"), Flask("second")
+    first.add_url_rule("/a/<x>", view_func=lambda x: x)
+    second.add_url_rule("/b/<x>", view_func=lambda x: x)
+    with reading() as found:
+        first.test_client().get("/a/1")
+        second.test_client().get("/b/1")
+        second.test_client().get("/b/2")
+    assert status_of(found, "GET", "/a/<x>", "200") == 1
+    assert status_of(found, "GET", "/b/<x>", "200") == 2
+
+
+def test_an_application_mounted_in_another_is_counted_once_by_its_own_route() -> None:
+    outer, inner = Flask("outer"), Flask("inner")
+    inner.add_url_rule("/deep/<x>", view_func=lambda x: x)
+    outer.wsgi_app = DispatcherMiddleware(outer.wsgi_app, {"/inner": inner})  # type: ignore[method-assign]
+    with reading() as found:
+        assert outer.test_client().get("/inner/deep/1").text == "1"
+    assert status_of(found, "GET", "/deep/<x>", "200") == 1
+    assert found.value("active_connections") == 0
+
+
+def test_middleware_of_the_application_is_inside_of_the_measurement() -> None:
+    app = shop()
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    with reading() as found:
+        app.test_client().get("/api/orders/1")
+    assert status_of(found, "GET", "/api/orders/<int:id>", "200") == 1
+
+
+def test_a_file_is_counted_with_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.write_bytes(b"x" * 5000)
+    app = Flask(__name__)
+    app.add_url_rule("/file", view_func=lambda: send_file(path))
+    with reading() as found:
+        answer = app.test_client().get("/file")
+        assert len(answer.data) == 5000
+        answer.close()
+    assert found.sum("http_response_size", method="GET", endpoint="/file") == 5000
+
+
+def test_an_application_that_was_there_before_gets_its_spans_at_the_first_request() -> None:
+    app = shop()
+    instrumented = []
+
+    def instrument(found: Flask) -> None:
+        instrumented.append(found)
+        found._is_instrumented_by_opentelemetry = True  # type: ignore[attr-defined]
+
+    hook.install(classic_metrics=True, instrument_app=instrument)
+    for _ in range(3):
+        app.test_client().get("/who")
+    assert instrumented == [app]
+
+
+def test_an_application_that_cannot_be_instrumented_is_served_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    def instrument(_: Flask) -> None:
+        raise RuntimeError("too late")
+
+    hook.install(classic_metrics=True, instrument_app=instrument)
+    client = shop().test_client()
+    assert [client.get("/who").status_code for _ in range(3)] == [200, 200, 200]
+    assert caplog.text.count("gets no spans: RuntimeError: too late") == 1
+
+
+def test_without_classic_metrics_nothing_is_counted() -> None:
+    hook.install(classic_metrics=False)
+    with reading() as found:
+        assert "X-Request-ID" in shop().test_client().get("/who").headers
+    assert found.changed() == set()
+
+
+def test_uninstall_gives_flask_back() -> None:
+    hook.uninstall()
+    assert Flask.__call__.__module__ == "flask.app"
+    assert "X-Request-ID" not in shop().test_client().get("/who").headers
+    hook.install(classic_metrics=True)
+    hook.install(classic_metrics=True)
+    hook.uninstall()
+    assert Flask.__call__.__module__ == "flask.app"

@@ -1,0 +1,376 @@
+"""One request through the hook: what the server, the client, the logs and the metrics see."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from wsgiref.util import FileWrapper
+from wsgiref.validate import validator
+
+import pytest
+
+from otel_distro.context import get_request_id, request_id, set_user, user_id
+from otel_distro.web.current import current_request
+from otel_distro.web.wsgi import Environ, StartResponse, serve
+
+
+@dataclass
+class Recorder:
+    """Stands for the request metrics; keeps what it is told."""
+
+    in_flight: int = 0
+    records: list[tuple[str, str, int, int]] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+
+    def started(self) -> None:
+        self.in_flight += 1
+
+    def finished(self) -> None:
+        self.in_flight -= 1
+
+    def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+        self.records.append((method, endpoint, status, size))
+        self.durations.append(duration)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def environ(**changes: Any) -> Environ:
+    """Return what a real server hands over."""
+    base: Environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/items/7",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "test/1.0",
+        "REMOTE_PORT": "50000",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": __import__("sys").stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    base.update(changes)
+    return {key: value for key, value in base.items() if value is not None}
+
+
+class Server:
+    """The server's side of PEP 3333."""
+
+    def __init__(self, recorder: Recorder | None, application: Callable[..., Iterable[bytes]], **changes: Any) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+        self.environ = environ(**changes)
+        self.body: Any = serve(application, self.environ, self.start_response, route, recorder)  # type: ignore[arg-type]
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
+        assert type(headers) is list
+        self.status, self.headers = status, headers
+        return self.written.append
+
+    def send(self) -> bytes:
+        try:
+            return b"".join(self.body)
+        finally:
+            if hasattr(self.body, "close"):
+                self.body.close()
+
+    def header(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+def route(_: Environ) -> str | None:
+    return "/items/<id>"
+
+
+def answering(
+    *chunks: bytes, status: str = "200 OK", headers: Iterable[tuple[str, str]] = ()
+) -> Callable[..., Iterable[bytes]]:
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status, list(headers))
+        return list(chunks)
+
+    return application
+
+
+def test_a_request_is_recorded_once_with_what_was_sent(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"abc", b"", b"defg"))
+    assert recorder.records == []
+    assert recorder.in_flight == 1
+    assert server.send() == b"abcdefg"
+    assert recorder.records == [("GET", "/items/<id>", 200, 7)]
+    assert recorder.in_flight == 0
+
+
+def test_a_streamed_body_counts_until_its_last_byte(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        for number in range(3):
+            yield b"x" * number
+        assert recorder.records == []
+
+    assert Server(recorder, application).send() == b"xxx"
+    assert recorder.records == [("GET", "/items/<id>", 200, 3)]
+
+
+def test_an_application_that_raises_counts_as_500_and_the_exception_goes_on(recorder: Recorder) -> None:
+    def application(_: Environ, __: StartResponse) -> Iterable[bytes]:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Server(recorder, application)
+    assert recorder.records == [("GET", "/items/<id>", 500, 0)]
+    assert recorder.in_flight == 0
+    assert current_request.get() is None
+
+
+def test_a_body_that_raises_before_its_first_byte_counts_as_500(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        raise ValueError("no")
+        yield b""
+
+    with pytest.raises(ValueError, match="no"):
+        Server(recorder, application).send()
+    assert recorder.records == [("GET", "/items/<id>", 500, 0)]
+
+
+def test_a_body_that_raises_midway_keeps_the_status_that_the_client_has_seen(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"abc"
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Server(recorder, application).send()
+    assert recorder.records == [("GET", "/items/<id>", 200, 3)]
+
+
+def test_a_client_that_goes_early_counts_with_what_it_got(recorder: Recorder) -> None:
+    closed = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"abc", b"def", b"ghi"])
+
+        def close(self) -> None:
+            closed.append(get_request_id())
+
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return Body()
+
+    server = Server(recorder, application)
+    assert next(iter(server.body)) == b"abc"
+    server.body.close()
+    server.body.close()
+    assert recorder.records == [("GET", "/items/<id>", 200, 3)]
+    assert closed == server.header("X-Request-ID")
+
+
+def test_a_response_that_nobody_reads_counts_when_it_is_dropped(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"abc"))
+    server.body = None
+    gc.collect()
+    assert recorder.records == [("GET", "/items/<id>", 200, 0)]
+    current_request.set(None)
+    request_id.set(None)
+
+
+def test_what_the_application_writes_itself_is_counted(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        write(b"12345")
+        return [b"67"]
+
+    server = Server(recorder, application)
+    server.send()
+    assert server.written == [b"12345"]
+    assert recorder.records == [("GET", "/items/<id>", 200, 7)]
+
+
+def test_the_last_status_counts_where_an_error_replaces_the_first(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start_response("503 Busy", [], __import__("sys").exc_info())
+        return [b"busy"]
+
+    server = Server(recorder, application)
+    server.send()
+    assert server.status == "503 Busy"
+    assert recorder.records == [("GET", "/items/<id>", 503, 4)]
+
+
+@pytest.mark.parametrize(
+    ("method", "label"),
+    [
+        ("GET", "GET"),
+        ("patch", "PATCH"),
+        ("HACK", "_OTHER"),
+        ("", "_OTHER"),
+        ("G\u00c9T", "_OTHER"),
+        ("X" * 9999, "_OTHER"),
+    ],
+)
+def test_a_method_outside_of_the_standard_is_other(recorder: Recorder, method: str, label: str) -> None:
+    Server(recorder, answering(b""), REQUEST_METHOD=method).send()
+    assert recorder.records[0][0] == label
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("204 No Content", 204), ("nonsense", 0), ("", 0), ("\u00b2\u00b2\u00b2 x", 0)]
+)
+def test_a_status_that_is_no_number_is_zero(recorder: Recorder, status: str, code: int) -> None:
+    Server(recorder, answering(b"", status=status)).send()
+    assert recorder.records[0][2] == code
+
+
+@pytest.mark.parametrize("given", ["abc-123", "x" * 128, '!~{}"'])
+def test_a_usable_request_id_is_taken_over_and_returned(recorder: Recorder, given: str) -> None:
+    server = Server(recorder, answering(b""), HTTP_X_REQUEST_ID=given)
+    assert server.header("X-Request-ID") == [given]
+    server.send()
+
+
+@pytest.mark.parametrize("given", [None, "", "x" * 129, "a b", "a\tb", "caf\u00e9", "a\nb", "\x7f"])
+def test_any_other_request_id_is_replaced(recorder: Recorder, given: str | None) -> None:
+    server = Server(recorder, answering(b""), HTTP_X_REQUEST_ID=given)
+    (sent,) = server.header("X-Request-ID")
+    assert sent != given
+    assert len(sent) == 32
+    assert int(sent, 16) > 0
+    server.send()
+
+
+def test_a_request_id_that_the_application_sets_is_left_alone(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"", headers=[("x-request-id", "mine")]))
+    assert server.header("X-Request-ID") == ["mine"]
+    server.send()
+
+
+def test_the_context_lasts_until_the_response_is_closed_and_is_given_back(recorder: Recorder) -> None:
+    seen = []
+    request_id.set("outer")
+    user_id.set("somebody")
+
+    def application(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        seen.append((get_request_id(), user_id.get()))
+        set_user(42)
+        yield b"a"
+        seen.append((get_request_id(), user_id.get()))
+
+    Server(recorder, application, HTTP_X_REQUEST_ID="inner").send()
+    assert seen == [("inner", None), ("inner", "42")]
+    assert (request_id.get(), user_id.get(), current_request.get()) == ("outer", "somebody", None)
+    request_id.set(None)
+    user_id.set(None)
+
+
+def test_an_application_inside_of_another_one_is_counted_once(recorder: Recorder) -> None:
+    def outer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return serve(answering(b"inner"), environ, start_response, route, recorder)  # type: ignore[arg-type]
+
+    server = Server(recorder, outer)
+    assert server.send() == b"inner"
+    assert len(recorder.records) == 1
+    assert len(server.header("X-Request-ID")) == 1
+
+
+def test_a_request_made_while_another_is_served_has_its_own_context(recorder: Recorder) -> None:
+    seen = []
+
+    def outer(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        Server(recorder, answering(b"inner"), HTTP_X_REQUEST_ID="second").send()
+        seen.append(get_request_id())
+        start_response("200 OK", [])
+        return [b"outer"]
+
+    Server(recorder, outer, HTTP_X_REQUEST_ID="first").send()
+    assert seen == ["first"]
+    assert len(recorder.records) == 2
+
+
+def test_a_servers_own_file_wrapper_reaches_it_as_it_is(recorder: Recorder, tmp_path: Any) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "100")])
+        body: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
+        return body
+
+    server = Server(recorder, application, **{"wsgi.file_wrapper": FileWrapper})
+    assert type(server.body) is FileWrapper
+    assert recorder.records == []
+    server.body.close()
+    assert recorder.records == [("GET", "/items/<id>", 200, 100)]
+    assert server.body.filelike.closed
+
+
+def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(recorder: Recorder) -> None:
+    application = answering(b"hello", headers=[("Content-Length", "5")])
+    server = Server(recorder, application, SERVER_SOFTWARE=None, REMOTE_PORT=None)
+    assert next(iter(server.body)) == b"hello"
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+    assert current_request.get() is None
+
+
+def test_a_real_server_is_counted_after_the_last_chunk_was_taken(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"hello", headers=[("Content-Length", "5")]))
+    assert next(iter(server.body)) == b"hello"
+    assert recorder.records == []
+    server.body.close()
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+
+
+def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
+    seen = []
+
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        current = current_request.get()
+        assert current is not None
+        seen.append((current.counted, current.method, current.endpoint))
+        start_response("200 OK", [])
+        return [b""]
+
+    server = Server(None, application)
+    server.send()
+    assert seen == [(False, "GET", "/items/<id>")]
+    assert len(server.header("X-Request-ID")) == 1
+
+
+def test_the_hook_keeps_to_pep_3333(recorder: Recorder) -> None:
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+        return [b"abc"]
+
+    def hooked(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        inner: Any = validator(application)  # type: ignore[arg-type]
+        return serve(inner, environ, start_response, route, recorder)  # type: ignore[arg-type]
+
+    checked = validator(hooked)
+    sent: dict[str, Any] = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+        sent.update(status=status, headers=headers)
+        return lambda _: None
+
+    stream = __import__("io").BytesIO()
+    body = checked(environ(**{"wsgi.input": stream, "wsgi.errors": __import__("sys").stderr}), start_response)
+    assert b"".join(body) == b"abc"
+    body.close()  # type: ignore[attr-defined]
+    assert recorder.records == [("GET", "/items/<id>", 200, 3)]
