@@ -73,6 +73,7 @@ faults: environment ## run the tests that break things: kills, full disks, dead 
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 bench: environment ## run every measurement of tests/benchmarks
+	@grep -q '^def main(' tests/benchmarks/*.py || { echo "tests/benchmarks has no script with a main()" >&2; exit 1; }
 	@for script in tests/benchmarks/*.py; do \
 	  grep -q '^def main(' "$$script" || continue; \
 	  name=`basename "$$script" .py`; \
