@@ -1,0 +1,90 @@
+"""What a log record must remember from the moment it is made: request, user, span, and its own id.
+
+It stands in one private attribute of the record, a list of plain values: every copy of the record shares it (a
+`QueueHandler` copies), and it can be pickled to a process that does not have this package.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from itertools import count
+from typing import Any, Final
+
+from opentelemetry.trace import get_current_span
+
+from otel_distro import context
+
+PRIVATE: Final = "_otel_distro"
+# Places in the list. TAPPED says that the sinks have had the record; DOCUMENT and LINE keep what was made of it.
+REQUEST_ID, USER_ID, TRACE_ID, SPAN_ID, TRACE_FLAGS, LOG_ID, TAPPED, DOCUMENT, LINE = range(9)
+
+_request_id = context.request_id.get
+_user_id = context.user_id.get
+
+
+class _LogIds:
+    """Ids of 32 hexadecimal digits: 20 random ones that each process draws for itself, 12 that count."""
+
+    def __init__(self) -> None:
+        self._prefix = ""
+        self._next = count().__next__  # one bytecode, so atomic between threads
+
+    def new(self) -> str:
+        return f"{self._prefix or self._begin()}{self._next():012x}"
+
+    def _begin(self) -> str:
+        os.register_at_fork(after_in_child=self._renew)
+        self._renew()
+        return self._prefix
+
+    def _renew(self) -> None:
+        self._prefix = os.urandom(10).hex()
+
+
+_log_ids: Final = _LogIds()
+
+
+def captured() -> list[Any]:
+    """Return what a record made here and now has to remember."""
+    span = get_current_span().get_span_context()
+    if span.trace_id:
+        return [
+            _request_id(), _user_id(), span.trace_id, span.span_id, int(span.trace_flags), _log_ids.new(),
+            False, None, None,
+        ]  # fmt: skip
+    return [_request_id(), _user_id(), 0, 0, 0, _log_ids.new(), False, None, None]
+
+
+def capture_of(record: logging.LogRecord) -> list[Any]:
+    """Return what the record remembers; one that was made without `CapturingFactory` remembers from now on."""
+    attributes = record.__dict__
+    found = attributes.get(PRIVATE)
+    if type(found) is not list or len(found) != 9:
+        found = attributes[PRIVATE] = captured()
+    return found
+
+
+class CapturingFactory:
+    """Log record factory around the one that is set when it is made; install each instance once."""
+
+    def __init__(self) -> None:
+        self._before: Any = logging.getLogRecordFactory()
+        self._active = True
+
+    def __call__(self, name: Any, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record: logging.LogRecord = self._before(name, *args, **kwargs)
+        # makeLogRecord makes records of other places and times, without a name: here is not where they were made.
+        if self._active and name is not None:
+            record.__dict__[PRIVATE] = captured()
+        return record
+
+    def install(self) -> None:
+        """Make this the factory of all records."""
+        logging.setLogRecordFactory(self)
+
+    def remove(self) -> None:
+        """Set the factory from before; where another has wrapped this one meanwhile, only pass calls on."""
+        self._active = False
+        if logging.getLogRecordFactory() is self:
+            logging.setLogRecordFactory(self._before)

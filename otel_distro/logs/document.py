@@ -1,0 +1,264 @@
+"""What one log is: a flat dictionary of plain JSON values, made once for each record, whichever ways it leaves."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from otel_distro.logs.capture import (
+    DOCUMENT,
+    LOG_ID,
+    PRIVATE,
+    REQUEST_ID,
+    SPAN_ID,
+    TRACE_ID,
+    USER_ID,
+    capture_of,
+)
+from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of
+from otel_distro.redaction import REDACTED, Redactor
+from otel_distro.settings import Settings
+
+# The fields of a log in their order; one without a value is left out, extras follow under their own names.
+FIELDS: Final = (
+    "timestamp",
+    "level",
+    "message",
+    "logger",
+    "module",
+    "function",
+    "line",
+    "request_id",
+    "user_id",
+    "trace_id",
+    "span_id",
+    "service",
+    "environment",
+    "exc_info",
+    "error_type",
+    "error_message",
+    "log_id",
+    "tags",
+)
+# What an extra of the same name replaces; one with the name of another field is kept as `extra_<name>`.
+SETTABLE: Final = frozenset(("request_id", "user_id", "service", "environment", "error_type", "error_message"))
+RESERVED: Final = frozenset(FIELDS) - SETTABLE | {"@timestamp", "stack_info", ""}
+
+_BARE: Final = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
+_STANDARD_COUNT: Final = len(_BARE)
+# What the logging module, its formatters and OpenTelemetry's instrumentation of it put on a record: no extras.
+_FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
+_STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
+
+_second: tuple[int, str] = (0, "1970-01-01T00:00:00")
+
+
+class Documents:
+    """Make the document of a log record; immutable, safe to share between threads and over a fork.
+
+    `limit` is the length of a line in bytes; no text in a document has more characters than that.
+    """
+
+    __slots__ = ("_environment", "_redactor", "_service", "limit")
+
+    def __init__(
+        self, service: str = "", environment: str = "", redactor: Redactor | None = None, limit: int = 1 << 20
+    ) -> None:
+        self._service = service
+        self._environment = environment
+        self._redactor = redactor
+        self.limit = limit
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Documents:
+        """Return the maker that the settings ask for."""
+        redactor = Redactor(settings.redact_names) if settings.redact else None
+        return cls(settings.service_name, settings.environment, redactor, settings.log_line_limit)
+
+    def of(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return the record's document, the same one at each call; never raises, never drops a record.
+
+        Who receives it does not change it.
+        """
+        capture = capture_of(record)
+        document: dict[str, Any] | None = capture[DOCUMENT]
+        if document is None:
+            try:
+                document = self._made(record, capture)
+            except Exception as error:  # noqa: BLE001 -- whatever the application put into the record, the line is kept
+                document = self._salvaged(record, capture, error)
+            capture[DOCUMENT] = document
+        return document
+
+    def _made(self, record: logging.LogRecord, capture: list[Any]) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "timestamp": timestamp_of(record.created),
+            "level": record.levelname,
+            "message": self._text(self._message(record)),
+            "logger": record.name,
+            "module": record.module,
+            "function": record.funcName,
+            "line": record.lineno,
+        }
+        if record.funcName is None:
+            del document["function"]
+        extras = self._extras(record)
+        given = self._given(extras) if extras else extras
+        self._identify(document, capture, given)
+        if record.exc_info or record.exc_text or record.stack_info:
+            self._add_exception(document, record, given)
+        for name in ("error_type", "error_message"):
+            if name in given:
+                document[name] = given[name]
+        document["log_id"] = capture[LOG_ID]
+        if record.stack_info:
+            document["stack_info"] = self._text(text_of(record.stack_info, self.limit))
+        for name, value in extras.items():
+            free = name
+            while free in document or free in RESERVED or (free != name and free in extras):
+                free = f"extra_{free}"
+            document[free] = value
+        return document
+
+    def _identify(self, document: dict[str, Any], capture: list[Any], given: dict[str, Any]) -> None:
+        """Add who and where; what an extra gives stands in the place of what was captured."""
+        if capture[REQUEST_ID]:
+            document["request_id"] = capture[REQUEST_ID]
+        if capture[USER_ID]:
+            document["user_id"] = capture[USER_ID]
+        if given:
+            document.update((name, given[name]) for name in ("request_id", "user_id") if name in given)
+        if capture[TRACE_ID]:
+            document["trace_id"] = f"{capture[TRACE_ID]:032x}"
+            document["span_id"] = f"{capture[SPAN_ID]:016x}"
+        if self._service:
+            document["service"] = self._service
+        if self._environment:
+            document["environment"] = self._environment
+        if given:
+            document.update((name, given[name]) for name in ("service", "environment") if name in given)
+
+    def _message(self, record: logging.LogRecord) -> str:
+        """Return the formatted message; where the arguments do not fit, the raw one and the arguments."""
+        message = record.msg
+        if type(message) is not str:
+            message = text_of(message, self.limit)
+        if not record.args:
+            return message
+        try:
+            return str(message % record.args)
+        except Exception as error:  # noqa: BLE001 -- an argument's own __str__ may raise anything
+            plainer = Plainer(None, self.limit)
+            arguments = plainer.plain(record.args)
+            return f"{message} [arguments do not fit: {type(error).__name__}; they are {arguments!r}]"
+
+    def _text(self, text: str) -> str:
+        if len(text) > self.limit:
+            text = cut(text, self.limit)
+        if not text.isascii():
+            text = sound(text)
+        return self._redactor.text(text) if self._redactor else text
+
+    def _extras(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return the record's extras as plain JSON under names that are texts."""
+        attributes = record.__dict__
+        if len(attributes) == _STANDARD_COUNT + 1 and PRIVATE in attributes:
+            return {}
+        items: Iterator[tuple[Any, Any]] = islice(attributes.items(), _STANDARD_COUNT, None)
+        first = next(items, None)
+        # The capture comes right after the standard attributes: then only extras follow. Else all are looked through.
+        if first is None or first[0] != PRIVATE:
+            items = iter(list(attributes.items()))
+        extras: dict[str, Any] = {}
+        for key, value in items:
+            if key in _STANDARD:
+                continue
+            name = key
+            if type(key) is not str or len(key) > KEY_LIMIT or not key.isascii():
+                name = text_of(key, KEY_LIMIT)
+                while name in extras or (name != key and name in attributes):
+                    name = f"extra_{name}"
+            extras[name] = self._value(name, value)
+        return extras
+
+    def _value(self, name: str, value: Any) -> Any:
+        """Return the value of a field as plain JSON; the common kinds take the short way."""
+        if value is None or value is True or value is False:
+            return value
+        redactor = self._redactor
+        if redactor and redactor.hides(name):
+            return REDACTED
+        kind = type(value)
+        if kind is str and len(value) <= self.limit and value.isascii():
+            return redactor.text(value) if redactor else value
+        if kind is int and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+            return value
+        return Plainer(redactor, self.limit).plain(value)
+
+    def _given(self, extras: dict[str, Any]) -> dict[str, Any]:
+        """Take what sets a field out of the extras; a None sets nothing."""
+        given = {}
+        for name in SETTABLE.intersection(extras):
+            value = extras.pop(name)
+            if value is not None:
+                given[name] = value
+        return given
+
+    def _add_exception(self, document: dict[str, Any], record: logging.LogRecord, given: dict[str, Any]) -> None:
+        info = record.exc_info
+        error = info[1] if isinstance(info, tuple) and len(info) == 3 else info
+        if isinstance(error, BaseException):
+            document["exc_info"] = self._text(_traceback(error, info[2] if isinstance(info, tuple) else None))
+            if "error_type" not in given:
+                document["error_type"] = type_name(type(error))
+            if "error_message" not in given:
+                document["error_message"] = self._text(text_of(error, self.limit))
+        elif record.exc_text:  # a record from another process: its exception came as text
+            document["exc_info"] = self._text(text_of(record.exc_text, self.limit))
+
+    def _salvaged(self, record: logging.LogRecord, capture: list[Any], error: Exception) -> dict[str, Any]:
+        """Return what can be said of a record whose attributes are not what the logging module makes them."""
+        attributes = record.__dict__
+        created = attributes.get("created")
+        plainer = Plainer(self._redactor, self.limit)
+        extras = {key: value for key, value in attributes.items() if key not in _STANDARD}
+        return {
+            "timestamp": timestamp_of(created if isinstance(created, float) and 0 <= created < 1e11 else time.time()),
+            "level": text_of(attributes.get("levelname", "NOTSET"), KEY_LIMIT),
+            "message": plainer.plain(text_of(attributes.get("msg"), self.limit)),
+            "logger": text_of(attributes.get("name"), KEY_LIMIT),
+            "log_id": capture[LOG_ID],
+            "extra_attributes": plainer.plain(extras),
+            "extra_problem": f"the record could not be read: {type(error).__name__}",
+        }
+
+
+def timestamp_of(created: float) -> str:
+    """Return seconds since the epoch as ISO 8601 text in UTC with microseconds."""
+    global _second  # noqa: PLW0603 -- a cache of one entry; it is replaced whole, so threads see an old or a new one
+    second = int(created)
+    known, text = _second
+    if second != known:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second = second, text
+    return f"{text}.{int((created - second) * 1_000_000):06d}Z"
+
+
+def type_name(kind: type[BaseException]) -> str:
+    """Return the qualified name of an exception's type as tracebacks write it: `ValueError`, `shop.errors.NoStock`."""
+    module = getattr(kind, "__module__", None)
+    if not isinstance(module, str) or module in ("builtins", "__main__"):
+        return kind.__qualname__
+    return f"{module}.{kind.__qualname__}"
+
+
+def _traceback(error: BaseException, frames: Any) -> str:
+    """Return the traceback with causes, contexts and groups; never raises."""
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+    except Exception:  # noqa: BLE001 -- an exception's own methods may raise; what it is can still be said
+        return f"{type_name(type(error))}: <the traceback cannot be formatted>"

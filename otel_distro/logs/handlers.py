@@ -1,0 +1,211 @@
+"""Where log records go: the console, a file, an OpenTelemetry logger provider. None of them raises or waits."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
+from otel_distro.logs.document import Documents
+from otel_distro.logs.json import JsonFormatter, TextFormatter
+from otel_distro.logs.line_file import LineFile
+
+_log: Final = logging.getLogger("otel_distro")
+
+# In the record itself, not among its attributes.
+_IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))
+
+
+class _Sink(logging.Handler):
+    """A handler that formats without holding its lock: threads wait for each other only where they must."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Emit the record unless a filter refuses it."""
+        if self.filters:
+            passed = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # from Python 3.12 on a filter may replace the record
+                record = passed
+        self.emit(record)
+        return True
+
+
+class JsonFileHandler(_Sink):
+    """Append each record as one line of JSON to a file that other processes may share; `LineFile` says what it bears.
+
+    Thread and fork safe. The first line that cannot be written gives one warning on the logger `otel_distro`; again
+    only after the file had recovered. `close()` (`logging.shutdown`, `dictConfig`) closes the file, the next record
+    opens it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], formatter: JsonFormatter | None = None, level: int = logging.NOTSET
+    ) -> None:
+        super().__init__(level)
+        self._json = formatter or JsonFormatter()
+        self.formatter = self._json
+        self._file = LineFile(path)
+
+    @property
+    def path(self) -> str:
+        """The file's absolute path."""
+        return self._file.path
+
+    @property
+    def dropped(self) -> int:
+        """How many lines could not be written so far."""
+        return self._file.dropped
+
+    def open(self) -> None:
+        """Open the file before the first record; a path that cannot be used is warned of now."""
+        self.acquire()
+        try:
+            self._file.open()
+        finally:
+            self.release()
+        self._warn()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record."""
+        try:
+            line = self._json.line(record)
+            self.acquire()
+            try:
+                self._file.write(line)
+            finally:
+                self.release()
+        except Exception:  # noqa: BLE001 -- as at the interpreter's end, when modules are gone
+            self._file.dropped += 1
+        if self._file.problem:
+            self._warn()
+
+    def close(self) -> None:
+        """Close the file until the next record."""
+        self.acquire()
+        try:
+            self._file.close()
+        finally:
+            self.release()
+        super().close()
+
+    def _warn(self) -> None:
+        """Warn, outside of the lock: the warning goes through the application's handlers, which have their own locks."""
+        problem, self._file.problem = self._file.problem, ""
+        if problem:
+            _log.warning("%s", problem)
+
+
+class ConsoleHandler(logging.StreamHandler[TextIO]):
+    """Write each record to what `sys.stdout` is at that moment, one whole line by one write.
+
+    A stream that is closed, broken or absent drops the line and counts it in `dropped`. Thread and fork safe.
+    """
+
+    def __init__(self, formatter: JsonFormatter | TextFormatter, level: int = logging.NOTSET) -> None:
+        logging.Handler.__init__(self, level)
+        self.formatter: JsonFormatter | TextFormatter = formatter
+        self.dropped = 0
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The standard output of this moment: tests and servers replace it."""
+        return sys.stdout
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; the base class would print a traceback where that fails."""
+        try:
+            text = self.format(record)
+            stream = self.stream
+            try:
+                stream.write(text + "\n")
+            except UnicodeEncodeError:
+                stream.write(self.formatter.ascii(text) + "\n")
+            stream.flush()
+        except Exception:  # noqa: BLE001 -- whatever the stream raises is no concern of the application
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Flush the stream where there is one that can be."""
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+
+
+class OtlpHandler(_Sink):
+    """Hand each record to an OpenTelemetry logger provider: the message is the body, the rest are attributes.
+
+    Timestamp, severity, trace and span id stand in the record itself. Thread and fork safe as the provider is. Records
+    that exporting makes itself are not exported, else each export would cause the next: those of the `opentelemetry`
+    loggers and all that is logged while the SDK suppresses instrumentation.
+    """
+
+    def __init__(self, provider: Any, documents: Documents | None = None, level: int = logging.NOTSET) -> None:
+        # Here, so that a process without an exporter does not load them.
+        from opentelemetry._logs import LogRecord, SeverityNumber
+        from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+        super().__init__(level)
+        self._provider = provider
+        self._json = JsonFormatter(documents)
+        self._loggers: dict[str, Any] = {}
+        self._record: Any = LogRecord
+        self._severity: Any = SeverityNumber
+        self._is_enabled: Callable[[], bool] = is_instrumentation_enabled
+        self.dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand the record over."""
+        try:
+            name = record.name
+            if name.startswith("opentelemetry.") or not self._is_enabled():
+                return
+            self._logger(name).emit(self._translated(record))
+        except Exception:  # noqa: BLE001 -- a provider of any make must not break the application
+            self.dropped += 1
+
+    def _logger(self, name: str) -> Any:
+        """Return the provider's logger of this name, kept; bounded, for names may be made up."""
+        logger = self._loggers.get(name)
+        if logger is None:
+            logger = self._provider.get_logger(name)
+            if len(self._loggers) < 1024:
+                self._loggers[name] = logger
+        return logger
+
+    def _translated(self, record: logging.LogRecord) -> Any:
+        document = self._json.document(record)
+        attributes = {name: value for name, value in document.items() if name not in _IN_RECORD and value is not None}
+        second = int(record.created)
+        capture = capture_of(record)
+        return self._record(
+            # To the microsecond, as in the document, so that both ways lead to one timestamp.
+            timestamp=second * 1_000_000_000 + int((record.created - second) * 1_000_000) * 1_000,
+            context=_span_context(capture[TRACE_ID], capture[SPAN_ID], capture[TRACE_FLAGS]),
+            severity_text=document["level"],
+            severity_number=self._severity(severity_of(record.levelno)),
+            body=document["message"],
+            attributes=attributes,
+        )
+
+
+def severity_of(level: int) -> int:
+    """Return the OpenTelemetry severity of a level: DEBUG 5, INFO 9, WARNING 13, ERROR 17, CRITICAL 21, others between.
+
+    Source: OpenTelemetry specification, "Logs Data Model", severity fields.
+    """
+    tens, rest = divmod(max(0, min(level, 59)), 10)
+    return 1 + 4 * tens + min(rest, 3) if level > 0 else 0
+
+
+def _span_context(trace_id: int, span_id: int, flags: int) -> Any:
+    """Return a context that holds the span in which the record was made, or None where there was none."""
+    if not trace_id:
+        return None
+    span = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags)))
+    return set_span_in_context(span)

@@ -1,0 +1,159 @@
+"""An append-only file of lines that several processes share, that is rotated under them, on a disk that can be full."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import Final
+
+OPEN_AGAIN_AFTER: Final = 1.0  # seconds between two attempts to open a file that cannot be opened
+_FILE_MODE: Final = 0o640
+_FOLDER_MODE: Final = 0o750
+_SETTLING: Final = 0.02  # seconds; a neighbour's write is over by then, or has made the file longer
+_MENDS: Final = {
+    errno.ENOSPC: "free space on the disk",
+    errno.EDQUOT: "raise the quota or free space",
+    errno.EFBIG: "rotate the file or raise the limit of file sizes",
+    errno.EISDIR: "name a file, not a folder",
+    errno.EROFS: "name a file on a disk that can be written",
+    errno.ENXIO: "start the reader of the pipe",
+}
+
+
+class LineFile:
+    """Append whole lines to a file, each by one `write` of the system, and never raise.
+
+    - Several processes can append to one file: O_APPEND keeps their lines whole, of any length (POSIX.1-2017 `write`;
+      Linux holds the inode's lock for the length of one write).
+    - Rotation: each write compares the path's device and inode with the open file's (logrotate `create`, a deleted file
+      or folder) and opens anew; after `copytruncate` O_APPEND goes on at the new end.
+    - A line that could be written only in part is isolated: the next line begins with a line end of its own.
+    - What cannot be written is dropped and counted in `dropped`; the first drop of a period leaves a sentence in
+      `problem`, which the caller takes away. A file that cannot be opened is tried again once a second.
+
+    Not thread safe: the handler holds its lock. After a fork parent and child share the open file, which is safe.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.monotonic) -> None:
+        # Absolute, for the process may change its folder.
+        self.path: Final = os.path.abspath(os.fspath(path))
+        self.dropped = 0
+        self.problem = ""
+        self._clock = clock
+        self._descriptor = -1
+        self._identity = (-1, -1)
+        self._doubtful = False  # the file may end in the middle of a line
+        self._failing = False
+        self._open_error: Exception | None = None
+        self._open_again_at = -1.0
+
+    def open(self) -> None:
+        """Open the file now, so that a path that cannot be used is known at once."""
+        if not self._is_current() and not self._open():
+            self._fail("opened", self._open_error)
+
+    def write(self, line: bytes) -> None:
+        """Append a line, which ends with its line end."""
+        current = self._is_current() or self._open()
+        if not current:
+            self._fail("opened", self._open_error)
+            if not self._is_linked():
+                self.dropped += 1
+                return
+        if self._doubtful:
+            self._doubtful = False
+            if self._ends_within_line():
+                line = b"\n" + line
+        try:
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                self._write_rest(line[written:])
+            self._failing = self._failing and not current
+        except OSError as error:
+            self._doubtful = True
+            self.dropped += 1
+            self._fail("written", error)
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        descriptor, self._descriptor = self._descriptor, -1
+        self._identity = (-1, -1)
+        self._open_again_at = -1.0
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _is_current(self) -> bool:
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _is_linked(self) -> bool:
+        """Say whether the file that is open, if any, still has a name: what is written to it can be found."""
+        return self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink > 0
+
+    def _open(self) -> bool:
+        """Open the path; where that fails, a file that was open stays so, for its lines are not lost."""
+        if self._clock() < self._open_again_at:
+            return False
+        try:
+            descriptor = self._opened()
+            found = os.fstat(descriptor)
+        except (OSError, ValueError) as error:
+            self._open_error = error
+            self._open_again_at = self._clock() + OPEN_AGAIN_AFTER
+            return False
+        self.close()
+        self._descriptor = descriptor
+        self._identity = (found.st_dev, found.st_ino)
+        if found.st_size and stat.S_ISREG(found.st_mode) and self._ends_within_line():
+            # A neighbour may be in the middle of a long write.
+            time.sleep(_SETTLING)
+            self._doubtful = os.fstat(descriptor).st_size == found.st_size
+        return True
+
+    def _opened(self) -> int:
+        # O_NONBLOCK: a named pipe without a reader fails instead of stopping the application for ever.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            descriptor = os.open(self.path, flags, _FILE_MODE)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self.path), _FOLDER_MODE, exist_ok=True)
+            descriptor = os.open(self.path, flags, _FILE_MODE)
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+    def _write_rest(self, rest: bytes) -> None:
+        if os.write(self._descriptor, rest) != len(rest):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+
+    def _ends_within_line(self) -> bool:
+        """Say whether the file's last byte is another than a line end; no for what is no regular file."""
+        try:
+            found = os.fstat(self._descriptor)
+            if not stat.S_ISREG(found.st_mode) or not found.st_size:
+                return False
+            reader = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.pread(reader, 1, os.fstat(reader).st_size - 1) not in (b"\n", b"")
+            finally:
+                os.close(reader)
+        except OSError:
+            return True  # an empty line too many harms less than two lines in one
+
+    def _fail(self, what: str, error: Exception | None) -> None:
+        if self._failing:
+            return
+        self._failing = True
+        code = error.errno if isinstance(error, OSError) else None
+        mend = _MENDS.get(code or 0, "check the path and its permissions")
+        self.problem = (
+            f"log file {self.path!r} cannot be {what} ({error}): its lines are dropped until it can; {mend}. "
+            "The application goes on"
+        )

@@ -1,0 +1,179 @@
+"""Any Python value as plain JSON: what a log line can hold, with secrets masked and everything bounded.
+
+| value | in the log |
+| --- | --- |
+| text | itself; lone surrogates as `\\udc80`; cut at the limit |
+| bool, None, integers of 64 bits | themselves |
+| larger integers, Decimal, UUID, dates, paths | text |
+| NaN and the infinities | null: Elasticsearch takes no document with another value in a field of numbers |
+| bytes | their UTF-8 text, other bytes as `\\xff` |
+| timedelta | seconds |
+| Enum | its value |
+| dataclasses, named tuples, mappings | objects; keys as text |
+| lists, tuples, sets | lists |
+| what has `tolist()` (numpy) | what that returns |
+| anything else | its `repr` |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+from otel_distro.redaction import REDACTED, Redactor
+
+DEPTH_LIMIT: Final = 20
+KEY_LIMIT: Final = 256
+INTEGER_LIMIT: Final = 2**63  # Elasticsearch's long and OTLP's int end here
+
+
+def text_of(value: object, limit: int) -> str:
+    """Return the text of any object, at most `limit` characters of it and valid Unicode; never raises."""
+    try:
+        text = str.__str__(value) if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001 -- the application's own __str__ may raise anything
+        text = f"<{type(value).__name__} without text>"
+    return sound(cut(text, limit))
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, or its beginning with a mark that says how many characters are missing."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}...[{len(text) - limit} characters cut]"
+
+
+def sound(text: str) -> str:
+    """Return the text with lone surrogates spelt out, for they have no UTF-8."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class Plainer:
+    """Turn one record's values into plain JSON; `limit` bounds every text and, in bytes, about what all hold together.
+
+    For one thread and one record: it counts what it has made.
+    """
+
+    __slots__ = ("_left", "_limit", "_path", "_redactor")
+
+    def __init__(self, redactor: Redactor | None, limit: int) -> None:
+        self._redactor = redactor
+        self._limit = limit
+        self._left = limit // 2
+        self._path: set[int] = set()
+
+    def plain(self, value: object) -> Any:
+        """Return the value as plain JSON; never raises."""
+        try:
+            return self._plain(value)
+        except Exception:  # noqa: BLE001 -- a value of the application may raise anything from any of its methods
+            return self._represented(value)
+
+    def _plain(self, value: object) -> Any:
+        self._left -= 1
+        if value is None or value is True or value is False:
+            return value
+        for kinds, make in _SCALARS:
+            if isinstance(value, kinds):
+                return make(self, value)
+        identity = id(value)
+        if identity in self._path:
+            return "[cycle]"
+        if len(self._path) >= DEPTH_LIMIT:
+            return "[too deep]"
+        self._path.add(identity)
+        try:
+            return self._container(value)
+        finally:
+            self._path.discard(identity)
+
+    def _container(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return self._mapping(value.items())
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return self._mapping(zip(value._fields, value, strict=False))
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._sequence(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._mapping((item.name, getattr(value, item.name)) for item in dataclasses.fields(value))
+        if hasattr(type(value), "tolist") and getattr(value, "size", 0) <= self._left:
+            return self.plain(value.tolist())
+        return self._represented(value)
+
+    def _mapping(self, items: Iterable[tuple[object, object]]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, value in items:
+            if self._left <= 0:
+                made["..."] = "[more entries cut]"
+                break
+            name = key if type(key) is str and len(key) <= KEY_LIMIT and key.isascii() else text_of(key, KEY_LIMIT)
+            while name in made:
+                name += "_"
+            made[name] = REDACTED if self._hides(name, value) else self.plain(value)
+        return made
+
+    def _sequence(self, items: Iterable[object]) -> list[Any]:
+        made: list[Any] = []
+        for value in items:
+            if self._left <= 0:
+                made.append("[more entries cut]")
+                break
+            made.append(self.plain(value))
+        # Headers are often lists of pairs.
+        if len(made) == 2 and isinstance(made[0], str) and len(made[0]) <= KEY_LIMIT and self._hides(made[0], made[1]):
+            made[1] = REDACTED
+        return made
+
+    def _hides(self, name: str, value: object) -> bool:
+        return self._redactor is not None and type(value) not in (bool, type(None)) and self._redactor.hides(name)
+
+    def text(self, value: str) -> str:
+        """Return a text that is sound, cut and redacted."""
+        text = text_of(value, self._limit)
+        self._left -= len(text)
+        return self._redactor.text(text) if self._redactor else text
+
+    def integer(self, value: int) -> int | str:
+        """Return an integer of 64 bits itself, a larger one as text."""
+        number = int.__add__(value, 0)
+        if -INTEGER_LIMIT <= number < INTEGER_LIMIT:
+            return number
+        bits = number.bit_length()
+        # Decimal digits cost the square of their number; CPython refuses more than 4,300 of them (CVE-2020-10735).
+        return self.text(
+            str(number) if bits < 14_000 else hex(number) if bits < self._limit else f"<int of {bits} bits>"
+        )
+
+    def raw(self, value: bytes | bytearray | memoryview) -> str:
+        """Return the text of bytes."""
+        return self.text(bytes(value[: self._limit + 1]).decode("utf-8", "backslashreplace"))
+
+    def _represented(self, value: object) -> str:
+        try:
+            text = repr(value)
+        except Exception:  # noqa: BLE001 -- the application's own __repr__ may raise anything
+            text = f"<{type(value).__name__} without text>"
+        return self.text(text)
+
+
+# In this order: an IntEnum is an int too. Subclasses become the plain type without calling what they override.
+_SCALARS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Plainer, Any], Any]], ...]] = (
+    (Enum, lambda plainer, value: plainer.plain(value.value)),
+    (str, Plainer.text),
+    (int, Plainer.integer),
+    (float, lambda _, value: float.__add__(value, 0.0) if math.isfinite(value) else None),
+    ((bytes, bytearray, memoryview), Plainer.raw),
+    ((datetime.datetime, datetime.date, datetime.time), lambda _, value: value.isoformat()),
+    (datetime.timedelta, lambda _, value: value.total_seconds()),
+    ((Decimal, UUID), lambda plainer, value: plainer.text(str(value))),
+    (os.PathLike, lambda plainer, value: plainer.plain(os.fspath(value))),
+)
