@@ -1,0 +1,40 @@
+"""Private OpenTelemetry names: all there on this release, and what happens where one is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_distro import internals
+
+
+def test_this_release_has_every_private_name() -> None:
+    assert internals.missing() == []
+
+
+def test_a_name_that_has_gone_costs_its_feature_and_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr("opentelemetry.sdk._configuration._import_id_generator")
+    monkeypatch.setattr(internals, "_warned", set())
+    assert internals.id_generator("random") is None
+    assert internals.id_generator("random") is None
+    assert internals.missing() == ["opentelemetry.sdk._configuration._import_id_generator"]
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "this OpenTelemetry release has no opentelemetry.sdk._configuration._import_id_generator: "
+            "OTEL_PYTHON_ID_GENERATOR is not in force"
+        )
+    ]
+
+
+def test_a_module_that_has_gone_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(internals, "_CONFIGURATION", "opentelemetry.sdk.nowhere")
+    monkeypatch.setattr(internals, "_warned", set())
+    assert internals.sampler("always_off") is None
+    assert internals.provider_configurator("tracer", "mine") == {}
+
+
+def test_named_parts_are_loaded() -> None:
+    assert internals.sampler("always_off").get_description() == "AlwaysOffSampler"
+    assert internals.sampler(None) is None
+    assert type(internals.id_generator("random")).__name__ == "RandomIdGenerator"
