@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import sys
 import tarfile
 import zipfile
@@ -12,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import otel_distro
 from tests.processes import ROOT, AppProcess
@@ -101,3 +103,17 @@ def test_the_command_is_installed() -> None:
         assert command.wait() == 0, command.output
         assert command.stdout.startswith("Usage: otel-distro")
         assert command.arguments[0].startswith(str(Path(sys.executable).parent))
+
+
+def test_the_lock_holds_what_the_package_requires_by_hash_and_names_no_registry(metadata: Message) -> None:
+    text = (ROOT / "requirements-dev.lock").read_text()
+    pins = re.findall(r"^([a-z0-9._-]+)==(\S+).* \\\n    --hash=sha256:", text, re.MULTILINE)
+    assert len(pins) == len(re.findall(r"^\w", text, re.MULTILINE))
+    assert "://" not in text
+    assert "index-url" not in text
+    assert "opentelemetry-distro" not in dict(pins)
+    required = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
+    for requirement in (one for one in required if one.name != "otel-distro"):
+        locked = [version for name, version in pins if name == requirement.name]
+        assert locked, f"{requirement} is not in the lock: `make lock`"
+        assert all(requirement.specifier.contains(version, prereleases=True) for version in locked), requirement
