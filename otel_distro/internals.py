@@ -53,9 +53,16 @@ def _private(module: str, name: str, lost: str) -> Any:
 
 
 def sampler(name: str | None) -> Any:
-    """Return the sampler that `OTEL_TRACES_SAMPLER` names, or None for the SDK's default."""
+    """Return the sampler that `OTEL_TRACES_SAMPLER` names, or None to let the SDK read the variable itself.
+
+    A name that nobody knows gives the SDK's one warning and its default sampler.
+    """
     load = _private(_CONFIGURATION, "_import_sampler", "OTEL_TRACES_SAMPLER takes the SDK's own samplers only")
-    return load(name) if load and name else None
+    if load is None or not name:
+        return None
+    from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+
+    return load(name) or DEFAULT_ON
 
 
 def id_generator(name: str | None) -> Any:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-import flask
+from flask import current_app
+
+# Not from the package: the contrib instrumentation puts a subclass of its own there.
+from flask.app import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
@@ -23,7 +26,7 @@ _logger = logging.getLogger(__name__)
 _originals: dict[str, Any] = {}
 
 
-def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], None] | None = None) -> None:
+def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | None = None) -> None:
     """Serve every Flask application of this process through the hook; a second call replaces the first.
 
     The hook sits on `Flask.__call__`: it sees applications made before and after, the test client, and what the
@@ -31,17 +34,17 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], No
     `instrument_app` makes an application that was there before produce spans, at its first request.
     """
     uninstall()
-    original: Any = flask.Flask.__call__
-    dispatch: Any = flask.Flask.full_dispatch_request
+    original: Any = Flask.__call__
+    dispatch: Any = Flask.full_dispatch_request
     metrics = request_metrics() if classic_metrics else None
     lock = threading.Lock()
 
-    def hooked_call(self: flask.Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def hooked_call(self: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if _SPANS_MARK not in self.__dict__ and instrument_app is not None:
             _instrument_once(self, instrument_app, lock)
         return serve(original.__get__(self), environ, start_response, route_of, metrics)
 
-    def hooked_dispatch(self: flask.Flask, *args: Any) -> Any:
+    def hooked_dispatch(self: Flask, *args: Any) -> Any:
         # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
         current = current_request.get()
         if current is not None:
@@ -49,11 +52,11 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[flask.Flask], No
         return dispatch(self, *args)
 
     _originals.update(__call__=original, full_dispatch_request=dispatch)
-    flask.Flask.__call__ = hooked_call  # type: ignore[method-assign, assignment]
-    flask.Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
+    Flask.__call__ = hooked_call  # type: ignore[method-assign, assignment]
+    Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
 
 
-def _instrument_once(app: flask.Flask, instrument_app: Callable[[flask.Flask], None], lock: threading.Lock) -> None:
+def _instrument_once(app: Flask, instrument_app: Callable[[Flask], None], lock: threading.Lock) -> None:
     with lock:
         if _SPANS_MARK in app.__dict__:
             return
@@ -68,7 +71,7 @@ def uninstall() -> None:
     """Give Flask the methods back that it had before `install`."""
     while _originals:
         name, method = _originals.popitem()
-        setattr(flask.Flask, name, method)
+        setattr(Flask, name, method)
 
 
 def route_of(environ: Environ) -> str | None:
@@ -90,7 +93,7 @@ def route_of(environ: Environ) -> str | None:
 def _route_nearby(request: Any, error: HTTPException) -> str | None:
     """Match again as the routing error says it would have matched."""
     try:
-        adapter = flask.current_app.create_url_adapter(request)
+        adapter = current_app.create_url_adapter(request)
         if adapter is None:
             return None
         path = None
