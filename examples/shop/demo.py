@@ -153,15 +153,13 @@ class Screen:
 
 def ask_log(users: Sequence[str], seconds: float) -> LogFigures:
     """Ask `LogAnalyzer` for the figures of the whole demo, which has lasted so many seconds."""
-    analyzer = LogAnalyzer(str(LOG_FILE))
     hours = math.ceil(seconds / 3600) + 1
-    rate = analyzer.get_error_rate(hours=hours)
-    newest = analyzer.search_errors(hours=hours, size=1)
+    with LogAnalyzer(LOG_FILE) as analyzer:
+        rate = analyzer.get_error_rate(hours=hours)
+        newest = analyzer.search_errors(hours=hours, size=1)
+        by_user = {user: len(analyzer.search_by_user(user, hours=hours)) for user in users}
     return LogFigures(
-        lines=rate["total"],
-        errors=rate["errors"],
-        lines_by_user={user: len(analyzer.search_by_user(user, hours=hours)) for user in users},
-        newest_error=str(newest[0]["message"]) if newest else "",
+        rate["total"], rate["errors"], by_user, " ".join(str(newest[0]["message"]).split()) if newest else ""
     )
 
 
@@ -261,9 +259,9 @@ The shop runs under opentelemetry-instrument. In another terminal, from this fol
   app      {shop.url}/api/orders   (a request of yours is counted, too: the end will show it)
   metrics  curl {shop.metrics_url}
   logs     tail -f {LOG_FILE}
-  errors   {program} logs errors --hours 1 --source '{LOG_FILE}'
-  rate     {program} logs rate --hours 1 --source '{LOG_FILE}'
-  one user otel-distro logs user user-001 --source '{LOG_FILE}'
+  errors   {program} logs errors --hours 1 --logs {LOG_FILE}
+  rate     {program} logs rate --hours 1 --logs {LOG_FILE}
+  one user otel-distro logs user user-001 --logs {LOG_FILE}
 Ctrl-C ends it.
 """
 

@@ -53,10 +53,14 @@ def block(seconds: float, page: Values, log: LogFigures, width: int) -> list[str
     """Return the live summary as a few lines that fit the terminal's width."""
     statuses = by_label(page, "http_requests_total", "status")
     rate = float(sum(statuses.values())) / max(seconds, 1.0)
+    classes: dict[str, Decimal] = {}
+    for status, count in statuses.items():
+        classes[f"{status[0]}xx"] = classes.get(f"{status[0]}xx", Decimal(0)) + count
     lines = [
         f"shop, {seconds:.0f} s of traffic, {rate:.0f} requests/s",
-        f"  requests  {_pairs(statuses)}",
-        f"  duration  p50 {_milliseconds(quantile(page, 0.5))}, p95 {_milliseconds(quantile(page, 0.95))}",
+        f"  requests  {_pairs(classes)}",
+        f"  statuses  {_pairs(dict(reversed(statuses.items())))}",  # errors first: a narrow terminal cuts the end
+        f"  duration  {', '.join(f'p{share} {_milliseconds(quantile(page, share / 100))}' for share in (50, 95, 99))}",
         f"  orders    {_pairs(by_label(page, 'orders_total', 'status'))}",
         f"  revenue   {_pairs(by_label(page, 'revenue_total', 'currency'))}",
         f"  users     {_pairs(by_label(page, 'active_users', 'time_window'))}",
@@ -112,7 +116,7 @@ def logs_match(ledger: Ledger, log: LogFigures) -> bool:
 
 
 def _line(name: str, *figures: object) -> str:
-    return f"{name:<24}" + "".join(f"{_figure(figure):>12}" for figure in figures)
+    return (f"{name:<24}" + "".join(f"{_figure(figure):>12}" for figure in figures)).rstrip()
 
 
 def _figure(figure: object) -> str:
