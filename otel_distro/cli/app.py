@@ -64,7 +64,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         result = cli.main(arguments, prog_name="otel-distro", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as leaving:  # click turns the first into the second where it sees it
+        if isinstance(leaving, SystemExit) and not isinstance(leaving.__context__, BrokenPipeError):
+            raise
         _abandon_output()
         return 0
     except (click.Abort, KeyboardInterrupt):
@@ -82,7 +84,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare_output() -> None:
     if sys.stdout is None:  # closed by whoever started the process
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- it stands for the rest of the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is no failure
