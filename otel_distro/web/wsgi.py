@@ -88,8 +88,9 @@ class _Request:
 class Exchange:
     """A request and its response under way; the iterable that the server sends from.
 
-    Belongs to the one thread or greenlet that serves the request. The figures are recorded once: after the last byte,
-    when the server closes the response, when the application raises, or when nobody holds the response any more.
+    Belongs to the one thread or greenlet that serves the request. The figures are recorded once: when the last byte is
+    handed to the server, when the server closes the response, when the application raises, or when nobody holds the
+    response any more.
     """
 
     __slots__ = (
@@ -150,39 +151,23 @@ class Exchange:
         self._status = int(code) if code.isascii() and code.isdigit() else 0
 
         def counting_write(data: bytes) -> object:
-            self._size += len(data)
+            self._sending(len(data))
             return write(data)
 
         return counting_write
 
     def send(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return what the server is to iterate: this exchange, or the server's own file wrapper left as it is."""
-        self._body: Any = body
         wrapper = self._environ.get("wsgi.file_wrapper")
-        if isinstance(wrapper, type) and isinstance(body, wrapper) and self._follow_close(body):
+        if isinstance(wrapper, type) and isinstance(body, wrapper) and self._length >= 0:
+            # The server sends it by sendfile and never iterates: what is announced is what is sent.
+            self._size = 0 if self._request.method == "HEAD" else self._length
+            self._record()
+            self._leave()
             return body
+        self._body: Any = body
         self._iterator: Iterator[bytes] = iter(body)
         return self
-
-    def _follow_close(self, body: Any) -> bool:
-        """Hook the close of a file wrapper, which a server sends by sendfile without iterating over it."""
-        inner_close = getattr(body, "close", None)
-
-        def close() -> None:
-            if self._size == 0 and self._request.method != "HEAD":
-                self._size = max(self._length, 0)
-            self._body = None
-            try:
-                if inner_close is not None:
-                    inner_close()
-            finally:
-                self.close()
-
-        try:
-            body.close = close
-        except AttributeError:
-            return False
-        return True
 
     def __iter__(self) -> Exchange:
         return self
@@ -198,11 +183,20 @@ class Exchange:
         except BaseException:
             self.fail()
             raise
-        self._size += len(chunk)
-        if self._in_process and 0 <= self._length <= self._size:
-            self._record()
-            self._leave()
+        self._sending(len(chunk))
         return chunk
+
+    def _sending(self, size: int) -> None:
+        """Count what the server is about to send; the last announced byte ends the request.
+
+        Recorded before the server has it: a client that holds the whole answer finds it counted, even if the process is
+        killed at that moment.
+        """
+        self._size += size
+        if 0 <= self._length <= self._size:
+            self._record()
+            if self._in_process:
+                self._leave()
 
     def close(self) -> None:
         """Close the application's iterable, record the figures if nothing has yet, and leave the request's context."""

@@ -315,10 +315,24 @@ def test_a_servers_own_file_wrapper_reaches_it_as_it_is(recorder: Recorder, tmp_
 
     server = Server(recorder, application, **{"wsgi.file_wrapper": FileWrapper})
     assert type(server.body) is FileWrapper
-    assert recorder.records == []
-    server.body.close()
     assert recorder.records == [("GET", "/items/<id>", 200, 100)]
-    assert server.body.filelike.closed
+    assert current_request.get() is None
+    server.body.close()
+    assert len(recorder.records) == 1
+
+
+def test_a_file_of_unknown_length_is_counted_as_it_is_read(recorder: Recorder, tmp_path: Any) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        body: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
+        return body
+
+    server = Server(recorder, application, **{"wsgi.file_wrapper": FileWrapper})
+    assert len(server.send()) == 100
+    assert recorder.records == [("GET", "/items/<id>", 200, 100)]
 
 
 def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(recorder: Recorder) -> None:
@@ -329,12 +343,16 @@ def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(reco
     assert current_request.get() is None
 
 
-def test_a_real_server_is_counted_after_the_last_chunk_was_taken(recorder: Recorder) -> None:
-    server = Server(recorder, answering(b"hello", headers=[("Content-Length", "5")]))
-    assert next(iter(server.body)) == b"hello"
+def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_context_lasts(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"hel", b"lo", headers=[("Content-Length", "5")]))
+    assert next(iter(server.body)) == b"hel"
     assert recorder.records == []
-    server.body.close()
+    assert next(iter(server.body)) == b"lo"
     assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+    assert current_request.get() is not None
+    server.body.close()
+    assert current_request.get() is None
+    assert len(recorder.records) == 1
 
 
 def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
