@@ -143,7 +143,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with its secrets masked; a text without any comes back as it is, at little cost."""
-        if ":" in text or "=" in text or "--" in text or "('" in text:
+        if ":" in text or "=" in text or "--" in text or "('" in text or "(b'" in text or '("' in text:
             lowered = text.lower()
             for hint in self._hints:
                 if hint in lowered:

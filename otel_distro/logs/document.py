@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from itertools import islice
+from math import isfinite
 from typing import Any, Final
 
 from otel_distro.logs.capture import (
@@ -87,12 +88,15 @@ class Documents:
         capture = capture_of(record)
         document: dict[str, Any] | None = capture[DOCUMENT]
         if document is None:
-            try:
-                document = self._made(record, capture)
-            except Exception as error:  # noqa: BLE001 -- whatever the application put into the record, the line is kept
-                document = self._salvaged(record, capture, error)
-            capture[DOCUMENT] = document
+            document = capture[DOCUMENT] = self.made(record, capture)
         return document
+
+    def made(self, record: logging.LogRecord, capture: list[Any]) -> dict[str, Any]:
+        """Return a new document of the record and of what it has captured; never raises."""
+        try:
+            return self._made(record, capture)
+        except Exception as error:  # noqa: BLE001 -- whatever the application put into the record, the line is kept
+            return self._salvaged(record, capture, error)
 
     def _made(self, record: logging.LogRecord, capture: list[Any]) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -197,6 +201,8 @@ class Documents:
             return redactor.text(value) if redactor else value
         if kind is int and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
             return value
+        if kind is float:
+            return value if isfinite(value) else None
         return Plainer(redactor, self.limit).plain(value)
 
     def _given(self, extras: dict[str, Any]) -> dict[str, Any]:

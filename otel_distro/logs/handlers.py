@@ -51,6 +51,8 @@ class JsonFileHandler(_Sink):
         super().__init__(level)
         self._json = formatter or JsonFormatter()
         self.formatter = self._json
+        # The base class's own, which the logging module makes anew in the child of a fork.
+        self._lock: Any = self.lock
         self._file = LineFile(path)
 
     @property
@@ -65,22 +67,16 @@ class JsonFileHandler(_Sink):
 
     def open(self) -> None:
         """Open the file before the first record; a path that cannot be used is warned of now."""
-        self.acquire()
-        try:
+        with self._lock:
             self._file.open()
-        finally:
-            self.release()
         self._warn()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""
         try:
             line = self._json.line(record)
-            self.acquire()
-            try:
+            with self._lock:
                 self._file.write(line)
-            finally:
-                self.release()
         except Exception:  # noqa: BLE001 -- as at the interpreter's end, when modules are gone
             self._file.dropped += 1
         if self._file.problem:
@@ -88,15 +84,12 @@ class JsonFileHandler(_Sink):
 
     def close(self) -> None:
         """Close the file until the next record."""
-        self.acquire()
-        try:
+        with self._lock:
             self._file.close()
-        finally:
-            self.release()
         super().close()
 
     def _warn(self) -> None:
-        """Warn, outside of the lock: the warning goes through the application's handlers, which have their own locks."""
+        """Warn, outside of the lock: the warning goes through the application's handlers, which have locks too."""
         problem, self._file.problem = self._file.problem, ""
         if problem:
             _log.warning("%s", problem)

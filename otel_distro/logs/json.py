@@ -130,7 +130,9 @@ class JsonFormatter(logging.Formatter):
         capture = capture_of(record)
         line: bytes | None = capture[LINE]
         if line is None:
-            line, capture[DOCUMENT] = encoded(self._documents.of(record), self._documents.limit)
+            documents = self._documents
+            document = capture[DOCUMENT] or documents.made(record, capture)
+            line, capture[DOCUMENT] = encoded(document, documents.limit)
             capture[LINE] = line
         return line
 

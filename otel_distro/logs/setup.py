@@ -126,7 +126,7 @@ def dropped_lines() -> int:
 
 
 def reset_logging() -> None:
-    """Take away all that was set up here, and give the root logger its level back unless the application has set one."""
+    """Take away all that was set up here; the root logger has its level back unless the application has set one."""
     root = logging.getLogger()
     with _logs.lock:
         _logs.set_console(None)

@@ -1,0 +1,298 @@
+"""Secrets are masked wherever they stand, ordinary words and numbers stay, and no text is slow."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_distro.redaction import REDACTED, Redactor, passes_luhn, redact_text
+
+HIDDEN_NAMES: Final = [
+    "password",
+    "Password",
+    "PASSWORD",
+    "passwd",
+    "pwd",
+    "user_password",
+    "db-password",
+    "secret",
+    "client_secret",
+    "clientSecret",
+    "token",
+    "accessToken",
+    "access_token",
+    "refresh-token",
+    "api_key",
+    "apikey",
+    "X-Api-Key",
+    "x_api_key",
+    "private_key",
+    "authorization",
+    "Authorization",
+    "Proxy-Authorization",
+    "HTTP_AUTHORIZATION",
+    "http.request.header.authorization",
+    "cookie",
+    "Set-Cookie",
+    "HTTP_COOKIE",
+    "card_number",
+    "cardNumber",
+    "credit_card",
+    "credit-card-number",
+    "cvv",
+    "CVC",
+    "security_code",
+    "csrf_token",
+    "passphrase",
+    "aws_secret_access_key",
+]
+SHOWN_NAMES: Final = [
+    "user",
+    "user_id",
+    "max_tokens",
+    "total_tokens",
+    "tokenizer",
+    "password_length",
+    "secretary",
+    "status",
+    "card_type",
+    "order_id",
+    "message",
+    "key",
+    "primary_key",
+    "cookies_accepted",
+    "method",
+    "author",
+    "path",
+    "cwd",
+]
+
+SECRET: Final = "hunter2s3cr3t"  # noqa: S105 -- what must not be seen
+HIDING_TEXTS: Final = (
+    "password={}",
+    "login with password = {} failed",
+    "PASSWORD: {}",
+    "db_password={} host=x",
+    '{{"password": "{}"}}',
+    "{{'password': '{}'}}",
+    r"{{\"password\": \"{}\"}}",
+    "User(name='bob', password='{}')",
+    "token: {}",
+    "GET /x?access_token={}&page=2",
+    "X-Api-Key: {}",
+    "apikey={}, user=5",
+    "client_secret={};next=1",
+    "Authorization: Bearer {}",
+    "Authorization: Basic {}",
+    "authorization={}",
+    "'Authorization': 'Bearer {}'",
+    '"authorization": "{}"',
+    'Authorization: Digest username="bob", response="{}"',
+    "Cookie: session={}; theme=dark",
+    "Set-Cookie: sid={}; Path=/; HttpOnly",
+    "{{'Cookie': 'a={}; b=2'}}",
+    "[('Cookie', 'a={}')]",
+    "[(b'x-api-key', b'{}')]",
+    "postgresql://shop:{}@db.local/shop",
+    "redis://:{}@cache:6379/0",
+    "amqp://user:p@{}@mq/",
+    "sent bearer {} to it",
+    "mysql --user=root --password {} shop",
+    "connect(password={})",
+    "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY----- {}",
+    "eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl",
+    "password='{}",
+    "pwd={}",
+    "cvv: {}",
+)
+PLAIN_TEXTS: Final = (
+    "token bucket is full",
+    "the password was changed",
+    "password reset mail sent",
+    "total_tokens=512 max_tokens: 1024",
+    "order 1731234567890123 shipped",
+    "order 4111111111111112 fails the check digit",
+    "trace 4bf92f3577b34da6a3ce929d0e0e4736 span 00f067aa0ba902b7",
+    "id 41111111-1111-4111-8111-111111111111 done",
+    "hash a4111111111111111b",
+    "ratio 0.4111111111111111 of all",
+    "at 2026-11-24T10:15:30.123456Z and 1764000000000000000 ns",
+    "GET http://localhost:8080/api/orders/55 took 12.5 ms",
+    "mail to bob@example.com: sent at 10:15",
+    "https://example.com:8443/a@b",
+    "password=None token: null secret=",
+    "basic authentication is required; bearer authentication too",
+    "call +4111111111111111 by phone",
+    "key: value, status=200, code=5",
+    "",
+)
+CARDS: Final = (
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "5555555555554444",
+    "2223003122003222",
+    "2720-9999-9999-9996",
+    "378282246310005",
+    "3782 822463 10005",
+    "6011111111111117",
+    "30569309025904",
+    "4222222222222",
+    "6200000000000000000",
+)
+
+
+@pytest.mark.parametrize("name", HIDDEN_NAMES)
+def test_a_secret_name_is_hidden(name: str) -> None:
+    assert Redactor().hides(name)
+
+
+@pytest.mark.parametrize("name", SHOWN_NAMES)
+def test_an_ordinary_name_is_shown(name: str) -> None:
+    assert not Redactor().hides(name)
+
+
+@pytest.mark.parametrize("text", HIDING_TEXTS)
+def test_a_secret_in_a_text_is_masked(text: str) -> None:
+    masked = redact_text(text.format(SECRET))
+    assert SECRET not in masked
+    assert REDACTED in masked
+
+
+@pytest.mark.parametrize("text", HIDING_TEXTS)
+def test_masking_twice_is_masking_once(text: str) -> None:
+    once = redact_text(text.format(SECRET))
+    assert redact_text(once) == once
+
+
+@pytest.mark.parametrize("text", PLAIN_TEXTS)
+def test_an_ordinary_text_stays(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_what_stands_around_a_secret_stays() -> None:
+    assert redact_text("user=5 password=x1, order=7") == "user=5 password=[redacted], order=7"
+    assert redact_text("f(password=x1,order=7)") == "f(password=[redacted],order=7)"
+    assert redact_text('{"password": "a\\"b", "order": 7}') == '{"password": "[redacted]", "order": 7}'
+    assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
+    assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
+    assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
+    assert redact_text("Authorization: Bearer abc.def next words") == "Authorization: [redacted] next words"
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_a_card_number_keeps_its_last_four_digits(card: str) -> None:
+    masked = redact_text(f"paid with {card} today")
+    assert masked == f"paid with {re.sub('[0-9]', '*', card[:-4])}{card[-4:]} today"
+
+
+def test_a_card_number_is_found_before_its_expiry_date() -> None:
+    assert redact_text("4111 1111 1111 1111 123") == "**** **** **** 1111 123"
+    assert redact_text("card:4111111111111111,12/27") == "card:************1111,12/27"
+
+
+def test_names_of_the_user_are_hidden_in_any_spelling() -> None:
+    redactor = Redactor(["national-id", "ssn"])
+    assert redactor.hides("National_ID")
+    assert redactor.hides("SSN")
+    assert redactor.hides("password")
+    assert redactor.text("National-Id: 12345 ssn=99 lesson=5") == "National-Id: [redacted] ssn=[redacted] lesson=5"
+    assert not Redactor().hides("ssn")
+
+
+def test_a_name_of_the_user_is_no_pattern() -> None:
+    redactor = Redactor(["a.*(", "", "  "])
+    assert redactor.text("axx: 5 b=6") == "axx: 5 b=6"
+
+
+@given(st.text(alphabet=string.ascii_letters + string.digits, min_size=1, max_size=40))
+def test_any_value_of_a_password_is_masked(value: str) -> None:
+    shown = value.lower() in ("none", "null", "true", "false")
+    masked = redact_text(f"zz password={value} zz")
+    assert masked == f"zz password={value if shown else REDACTED} zz"
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_taken_and_masking_is_stable(text: str) -> None:
+    once = redact_text(text)
+    assert redact_text(once) == once
+
+
+@given(st.text(alphabet=string.ascii_lowercase + " ,.!?", max_size=200))
+def test_words_alone_always_stay(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@given(st.integers(min_value=10**12, max_value=10**19 - 1))
+def test_only_numbers_with_a_right_check_digit_are_masked(number: int) -> None:
+    text = str(number)
+    if redact_text(text) != text:
+        assert passes_luhn(text)
+        assert text[0] in "23456"
+
+
+MEGABYTE: Final = 1_000_000
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "password",
+        "password=",
+        'password="',
+        "password='",
+        'password=\\"',
+        "token:",
+        "token: ",
+        "--",
+        "--a-",
+        "--password ",
+        "('",
+        "('a",
+        "('cookie', '",
+        "eyJ",
+        "eyJa.",
+        "eyJaaaaaaaa.",
+        "://",
+        "://a:",
+        "://:@",
+        "4111 ",
+        "4111-",
+        "4",
+        "41111111111111111111 ",
+        "bearer ",
+        "bearer a",
+        "Basic aaaaaaaa",
+        "cookie:",
+        "cookie: \n",
+        "authorization: bearer ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN ",
+        "-",
+        "\\",
+        '\\\\"',
+        "=",
+        ":",
+        ",a=",
+        "password=,",
+        ",",
+        "]",
+        " ",
+        "\t",
+        "api_key \t",
+        "\n",
+        "é",
+    ],
+)
+def test_no_text_of_a_megabyte_takes_more_than_linear_time(unit: str) -> None:
+    # The suite's limit of a minute is the judge: quadratic time on a megabyte would be hours.
+    redactor = Redactor(["ssn"])
+    redactor.text("token ://:eyJ--('Bearer card " + unit * (MEGABYTE // len(unit)))
