@@ -101,7 +101,7 @@ class AppProcess:
 
     @property
     def output(self) -> str:
-        """Standard output, then standard error: for messages of failed tests."""
+        """The command, its standard output, then its standard error: for messages of failed tests."""
         return f"$ {' '.join(self.arguments)}\n{self.stdout}{self.stderr}"
 
     def wait_for_http(self, url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:
@@ -112,7 +112,7 @@ class AppProcess:
 
     def wait_for_output(self, text: str, timeout: float = 30.0) -> str:
         """Wait until the text stands in either output, and return all output; raises AssertionError as above."""
-        self._watch(lambda: text in self.output, timeout, what=repr(text))
+        self._watch(lambda: text in self.stdout or text in self.stderr, timeout, what=repr(text))
         return self.output
 
     def wait(self, timeout: float = 60.0) -> int:

@@ -42,6 +42,11 @@ def test_output_written_just_before_the_end_is_still_found() -> None:
         assert "done" in app.wait_for_output("done", 0)
 
 
+def test_a_text_in_the_command_itself_is_no_output() -> None:
+    with AppProcess(["python", "-c", "'done'"]) as app, pytest.raises(AssertionError, match="ended with status 0"):
+        app.wait_for_output("done")
+
+
 def test_children_do_not_outlive_the_program() -> None:
     program = "import subprocess, time; c = subprocess.Popen(['sleep', '600']); print(c.pid); time.sleep(600)"
     with AppProcess(["python", "-c", program]) as app:
