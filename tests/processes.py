@@ -101,8 +101,13 @@ class AppProcess:
 
     @property
     def output(self) -> str:
-        """The command, its standard output, then its standard error: for messages of failed tests."""
-        return f"$ {' '.join(self.arguments)}\n{self.stdout}{self.stderr}"
+        """Standard output, then standard error."""
+        return self.stdout + self.stderr
+
+    @property
+    def report(self) -> str:
+        """The command and its output: for messages of failed tests."""
+        return f"$ {' '.join(self.arguments)}\n{self.output}"
 
     def wait_for_http(self, url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:
         """Wait until the URL answers; raises AssertionError with the output when it does not or the program ends."""
@@ -113,14 +118,14 @@ class AppProcess:
     def wait_for_output(self, text: str, timeout: float = 30.0) -> str:
         """Wait until the text stands in either output, and return all output; raises AssertionError as above."""
         self._watch(lambda: text in self.stdout or text in self.stderr, timeout, what=repr(text))
-        return self.output
+        return self.report
 
     def wait(self, timeout: float = 60.0) -> int:
         """Wait until the program has ended by itself and return its status; raises AssertionError with the output."""
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {timeout:g} s\n{self.output}") from None
+            raise AssertionError(f"still running after {timeout:g} s\n{self.report}") from None
 
     def signal(self, number: int) -> None:
         """Send a signal to the program alone (not to its children)."""
@@ -153,7 +158,7 @@ class AppProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and sys.version_info >= (3, 11):
-            error.add_note(self.output)
+            error.add_note(self.report)
         self.close()
 
     def _watch(self, predicate: Callable[[], T], timeout: float, *, what: str) -> T:
@@ -167,7 +172,7 @@ class AppProcess:
         try:
             found = wait_until(decided, timeout, what=what, every=0.05)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.output}") from None
+            raise AssertionError(f"{error}\n{self.report}") from None
         assert found is not None
         return found[0]
 

@@ -111,7 +111,7 @@ class Prometheus:
     @property
     def log(self) -> str:
         """What it logged until now."""
-        return self._process.output
+        return self._process.report
 
     def api(self, path: str, **parameters: str) -> Any:
         """Return `data` of an answer of the HTTP API (`query`, `targets`, `rules`, ...); AssertionError on an error."""
