@@ -118,7 +118,7 @@ class AppProcess:
     def wait_for_output(self, text: str, timeout: float = 30.0) -> str:
         """Wait until the text stands in either output, and return all output; raises AssertionError as above."""
         self._watch(lambda: text in self.stdout or text in self.stderr, timeout, what=repr(text))
-        return self.report
+        return self.output
 
     def wait(self, timeout: float = 60.0) -> int:
         """Wait until the program has ended by itself and return its status; raises AssertionError with the output."""
