@@ -9,6 +9,7 @@ when all of it agrees, 1 when something differs or the shop ended before.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import math
 import os
 import shutil
@@ -36,8 +37,6 @@ from otel_distro.errors import OtelDistroError
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = Path(".demo")
-LOG_FILE: Final = FOLDER / "shop.log"
-OUTPUT: Final = FOLDER / "shop.out"
 SHOP_PORT: Final = 5000
 METRICS_PORT: Final = 8000
 REFRESH: Final = 2.0  # seconds
@@ -48,13 +47,35 @@ class DemoError(Exception):
     """The demo cannot go on; the message says why."""
 
 
+class Files:
+    """The demo's own folder: the log, what the shop prints, and a lock, as two demos in one would spoil each other."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "shop.log"
+        self.output = folder / "shop.out"
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(f"another demo runs in {folder}; end it, or name another folder with --folder") from None
+        for old in folder.glob("shop.*"):  # what an earlier demo logged is no part of this one
+            old.unlink()
+
+    def tail(self) -> str:
+        """Return the end of what the shop has printed."""
+        return "\n".join(self.output.read_text(errors="replace").splitlines()[-15:])
+
+
 class Shop:
     """The shop as a process of its own, started as the README says."""
 
-    def __init__(self, port: int, metrics_port: int) -> None:
+    def __init__(self, port: int, metrics_port: int, files: Files) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.metrics_url = f"http://localhost:{metrics_port}/metrics"
         self._port = port
+        self.log = files.log
+        self._files = files
         instrument = shutil.which("opentelemetry-instrument", path=str(Path(sys.executable).parent))
         if instrument is None:
             raise DemoError(f"opentelemetry-instrument is not installed beside {sys.executable}")
@@ -62,10 +83,10 @@ class Shop:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
         environment["OTEL_SERVICE_NAME"] = "shop"
         environment["OTEL_EXPORTER_PROMETHEUS_PORT"] = str(metrics_port)
-        environment["OTEL_DISTRO_LOG_FILE"] = str(LOG_FILE)
+        environment["OTEL_DISTRO_LOG_FILE"] = str(files.log)
         if port != SHOP_PORT:
             environment["SHOP_PORT"] = str(port)
-        with OUTPUT.open("wb") as output:
+        with files.output.open("wb") as output:
             self._process = subprocess.Popen(
                 [instrument, sys.executable, "examples/shop/app.py"],
                 env=environment,
@@ -86,13 +107,13 @@ class Shop:
                 read_page(self.metrics_url)
                 return
             if time.monotonic() > deadline:
-                raise DemoError(f"no answer from the shop within {seconds:.0f} s; its output:\n{_tail(OUTPUT)}")
+                raise DemoError(f"no answer from the shop within {seconds:.0f} s; its output:\n{self._files.tail()}")
             stop.wait(0.1)
 
     def check_alive(self) -> None:
         """Raise DemoError when the shop has ended."""
         if (status := self._process.poll()) is not None:
-            raise DemoError(f"the shop ended with status {status}; its output:\n{_tail(OUTPUT)}")
+            raise DemoError(f"the shop ended with status {status}; its output:\n{self._files.tail()}")
 
     def read_metrics(self) -> Values:
         """Return what the metrics page says; raises DemoError when it does not answer any more."""
@@ -151,16 +172,15 @@ class Screen:
         self._drawn = len(lines)
 
 
-def ask_log(users: Sequence[str], seconds: float) -> LogFigures:
+def ask_log(log: Path, users: Sequence[str], seconds: float) -> LogFigures:
     """Ask `LogAnalyzer` for the figures of the whole demo, which has lasted so many seconds."""
     hours = math.ceil(seconds / 3600) + 1
-    with LogAnalyzer(LOG_FILE) as analyzer:
+    with LogAnalyzer(log) as analyzer:
         rate = analyzer.get_error_rate(hours=hours)
         newest = analyzer.search_errors(hours=hours, size=1)
         by_user = {user: len(analyzer.search_by_user(user, hours=hours)) for user in users}
-    return LogFigures(
-        rate["total"], rate["errors"], by_user, " ".join(str(newest[0]["message"]).split()) if newest else ""
-    )
+    message = str(newest[0]["message"]) if newest else ""
+    return LogFigures(rate["total"], rate["errors"], by_user, " ".join(message.split()))
 
 
 def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | None) -> None:
@@ -172,7 +192,7 @@ def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | No
             return
         shop.check_alive()
         elapsed = time.monotonic() - started
-        screen.show(elapsed, shop.read_metrics(), ask_log((), elapsed))
+        screen.show(elapsed, shop.read_metrics(), ask_log(shop.log, (), elapsed))
 
 
 def compare_all(shop: Shop, ledger: Ledger, started: float) -> bool:
@@ -180,18 +200,20 @@ def compare_all(shop: Shop, ledger: Ledger, started: float) -> bool:
     rows = compare_settled(expected_series(ledger), shop.read_metrics)
     users = sorted(ledger.lines_by_user)
     deadline = time.monotonic() + 5
-    while not logs_match(ledger, log := ask_log(users, time.monotonic() - started)) and time.monotonic() < deadline:
+    log = ask_log(shop.log, users, time.monotonic() - started)
+    while not logs_match(ledger, log) and time.monotonic() < deadline:
         time.sleep(0.1)
+        log = ask_log(shop.log, users, time.monotonic() - started)
     report, agrees = final_report(ledger, shop.read_metrics(), rows, log)
     print("\n" + report, flush=True)
     return agrees
 
 
-def run(seconds: float | None) -> int:
+def run(seconds: float | None, folder: Path) -> int:
     """Run the demo from start to end and return the exit code."""
-    _empty_folder()
+    files = Files(folder)
     with _stopped_by_signals() as stop:
-        shop = Shop(_port(SHOP_PORT, "shop"), _port(METRICS_PORT, "metrics page"))
+        shop = Shop(_port(SHOP_PORT, "shop"), _port(METRICS_PORT, "metrics page"), files)
         try:
             shop.wait_until_up(stop)
             if stop.is_set():
@@ -229,13 +251,6 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _empty_folder() -> None:
-    """Make the folder; what an earlier demo logged is no part of this one."""
-    FOLDER.mkdir(exist_ok=True)
-    for old in [OUTPUT, *FOLDER.glob(LOG_FILE.name + "*")]:
-        old.unlink(missing_ok=True)
-
-
 def _port(wanted: int, what: str) -> int:
     """Return the wanted port of this machine, or a free one where it is taken."""
     for port in (wanted, 0):
@@ -258,16 +273,12 @@ def _where_to_look(shop: Shop) -> str:
 The shop runs under opentelemetry-instrument. In another terminal, from this folder:
   app      {shop.url}/api/orders   (a request of yours is counted, too: the end will show it)
   metrics  curl {shop.metrics_url}
-  logs     tail -f {LOG_FILE}
-  errors   {program} logs errors --hours 1 --logs {LOG_FILE}
-  rate     {program} logs rate --hours 1 --logs {LOG_FILE}
-  one user otel-distro logs user user-001 --logs {LOG_FILE}
+  logs     tail -f {shop.log}
+  errors   {program} logs errors --hours 1 --logs {shop.log}
+  rate     {program} logs rate --hours 1 --logs {shop.log}
+  one user otel-distro logs user user-001 --logs {shop.log}
 Ctrl-C ends it.
 """
-
-
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
 
 
 def _positive(text: str) -> float:
@@ -281,10 +292,15 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="Run the shop with metrics, logs and traffic, and show what happens.")
     parser.add_argument("--seconds", type=_positive, help="end by itself after so many seconds (default: never)")
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="for log and output (default: %(default)s of the repository)"
+    )
     options = parser.parse_args()
+    if options.folder != FOLDER:
+        options.folder = options.folder.absolute()
     os.chdir(REPOSITORY)
     try:
-        return run(options.seconds)
+        return run(options.seconds, options.folder)
     except (DemoError, OtelDistroError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -216,15 +216,15 @@ def as_run_here(command: str, shop: Shop) -> str:
     return f"{here} --url {shop.url}" if "traffic.py" in here else here
 
 
-def test_the_demo_ends_by_itself_with_0_and_shows_that_all_agrees() -> None:
-    with AppProcess(["python", "examples/shop/demo.py", "--seconds", "8"]) as demo:
+def test_the_demo_ends_by_itself_with_0_and_shows_that_all_agrees(tmp_path: Path) -> None:
+    with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", "8"]) as demo:
         assert demo.wait(90) == 0, demo.output
         assert " 0 differ; the log agrees" in demo.stdout
         assert "log lines" in demo.stdout
 
 
-def test_the_demo_ends_the_shop_when_it_is_ended() -> None:
-    with AppProcess(["python", "examples/shop/demo.py"]) as demo:
+def test_the_demo_ends_the_shop_when_it_is_ended(tmp_path: Path) -> None:
+    with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path]) as demo:
         demo.wait_for_output("log lines")
         shop_url = next(word for word in demo.stdout.split() if word.endswith("/api/orders"))
         demo.signal(signal.SIGTERM)
@@ -233,7 +233,7 @@ def test_the_demo_ends_the_shop_when_it_is_ended() -> None:
             request(shop_url)
 
 
-def test_the_demo_takes_free_ports_where_its_own_are_taken_and_says_so() -> None:
+def test_the_demo_takes_free_ports_where_its_own_are_taken_and_says_so(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -242,17 +242,27 @@ def test_the_demo_takes_free_ports_where_its_own_are_taken_and_says_so() -> None
             pass  # taken by another program: as well
         else:
             taken.listen()
-        with AppProcess(["python", "examples/shop/demo.py", "--seconds", "3"]) as demo:
+        with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", "3"]) as demo:
             assert demo.wait(90) == 0, demo.output
             assert "port 5000 is taken: the shop is on" in demo.stdout
 
 
-def test_the_demo_says_why_and_ends_with_1_when_the_shop_dies() -> None:
-    with AppProcess(["python", "examples/shop/demo.py"]) as demo:
+def test_the_demo_says_why_and_ends_with_1_when_the_shop_dies(tmp_path: Path) -> None:
+    with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path]) as demo:
         demo.wait_for_output("log lines")
         os.kill(child_of(demo.pid), signal.SIGKILL)
         assert demo.wait(60) == 1, demo.output
         assert "the shop ended with status -9" in demo.stderr
+
+
+def test_two_demos_in_one_folder_do_not_spoil_each_other(tmp_path: Path) -> None:
+    with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path]) as first:
+        first.wait_for_output("log lines")
+        with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path]) as second:
+            assert second.wait() == 1, second.output
+            assert "another demo runs in" in second.stderr
+        first.signal(signal.SIGINT)
+        assert first.wait(60) == 0, first.output
 
 
 def child_of(pid: int) -> int:
@@ -262,9 +272,9 @@ def child_of(pid: int) -> int:
     return int(children[0])
 
 
-def test_the_demo_refuses_seconds_that_are_none() -> None:
+def test_the_demo_refuses_seconds_that_are_none(tmp_path: Path) -> None:
     for bad in ("0", "-1", "soon", "nan"):
-        with AppProcess(["python", "examples/shop/demo.py", "--seconds", bad]) as demo:
+        with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", bad]) as demo:
             assert demo.wait() == 2, demo.output
             assert "--seconds" in demo.stderr
 
