@@ -32,7 +32,7 @@ def test_the_page_has_exactly_the_series_of_the_sample_calls(tmp_path: Path) -> 
     with start(tmp_path, port) as app:
         app.wait_for_output("ready")
         page = request(f"http://localhost:{port}/metrics").text
-    samples = {
+    samples: dict[tuple[Any, ...], float] = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)
         for sample in family.samples
@@ -56,8 +56,11 @@ def test_the_page_has_exactly_the_series_of_the_sample_calls(tmp_path: Path) -> 
         **{("order_processing_seconds_bucket", ("le", bound), order): below[bound] for bound in ORDER_BOUNDS},
     }
     function = (("function_name", "compute"), ("module", "__main__"))
-    assert durations[("http_request_duration_seconds_count", *route)] == 10
-    assert durations[("function_duration_seconds_count", *function)] == 1
+    counts = {key: value for key, value in durations.items() if key[0].endswith("_count")}
+    assert counts == {
+        ("http_request_duration_seconds_count", *route): 10,
+        ("function_duration_seconds_count", *function): 1,
+    }
     assert {key[0] for key in durations} == {
         f"{name}_duration_seconds_{part}"
         for name in ("http_request", "function")
@@ -90,7 +93,8 @@ def test_the_analyzer_answers_from_the_samples_file(tmp_path: Path) -> None:
     analyzer = LogAnalyzer(str(tmp_path / "*.log"))
     assert [document["message"] for document in analyzer.search_errors(hours=1, size=100)] == ["could not divide"]
     rate = analyzer.get_error_rate(hours=1)
-    assert (rate["total"], rate["errors"], rate["rate"]) == (3, 1, pytest.approx(1 / 3))
+    assert (rate["total"], rate["errors"]) == (3, 1)
+    assert rate["rate"] == pytest.approx(1 / 3)
     assert [document["message"] for document in analyzer.search_by_user("12345", hours=24)] == ["user logged in"]
 
 

@@ -33,9 +33,11 @@ class Small:
             "OTEL_EXPORTER_PROMETHEUS_PORT": str(self.metrics_port),
         }
 
-    def start(self, *arguments: str, prefix: bool = True, **env: str) -> AppProcess:
-        words = ["python", str(APP), *arguments]
-        return AppProcess(["opentelemetry-instrument", *words] if prefix else words, {**self.env, **env})
+    def start(self, *arguments: str, **env: str) -> AppProcess:
+        return AppProcess(["opentelemetry-instrument", "python", str(APP), *arguments], {**self.env, **env})
+
+    def start_bare(self, *arguments: str, **env: str) -> AppProcess:
+        return AppProcess(["python", str(APP), *arguments], {**self.env, **env})
 
     def flask(self, *arguments: str, **env: str) -> AppProcess:
         words = ["opentelemetry-instrument", "flask", "--app", str(APP), "run", "--port", str(self.port), *arguments]
@@ -81,7 +83,7 @@ def test_the_prefix_command_gives_metrics_and_logs(small: Small) -> None:
 
 
 def test_configure_does_the_same_from_inside_and_a_second_call_nothing(small: Small) -> None:
-    with small.start("--configure", prefix=False, OTEL_DISTRO_LOG_FILE=str(small.log_file)) as app:
+    with small.start_bare("--configure", OTEL_DISTRO_LOG_FILE=str(small.log_file)) as app:
         app.wait_for_http(small.url + "/items/1")
         request(small.url + "/items/2")
         assert small.counted() == 2
@@ -119,7 +121,7 @@ def test_a_disabled_sdk_leaves_the_application_as_it_was(small: Small, tmp_path:
             request(small.metrics_url)
         disabled = app.output
     bare = Small(tmp_path)
-    with bare.start(prefix=False) as app:
+    with bare.start_bare() as app:
         without = app.wait_for_http(bare.url + "/items/1")
         plain = app.output
     assert set(with_us.headers) == set(without.headers)
@@ -137,7 +139,7 @@ def test_the_console_is_left_alone_while_the_file_gets_everything(
         app.terminate()
         with_us = app.output
     bare = Small(tmp_path)
-    with bare.start(*arguments, prefix=False) as app:
+    with bare.start_bare(*arguments) as app:
         app.wait_for_http(bare.url + "/items/1")
         request(bare.url + "/boom")
         app.terminate()
