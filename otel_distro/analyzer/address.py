@@ -9,7 +9,7 @@ from typing import Final
 from otel_distro.errors import InputError
 
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII)
+_HOST: Final = re.compile(r"(?:\w(?:[\w.-]*\w)?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII)
 _LOG_NAME: Final = re.compile(r"\.(?:log|json|jsonl|ndjson|gz)(?:[.-]\d[\d_T:-]*)?$", re.IGNORECASE)
 
 
@@ -21,7 +21,7 @@ def is_local(where: str | os.PathLike[str]) -> bool:
     3. A host in brackets, `[::1]:9200`, is Elasticsearch.
     4. What has a `/` (or the system's separator) or one of `*?[` is files: `logs/app`, `./x`, `app*`.
     5. What ends like a log file is files, also rotated: `app.log`, `app.log.1`, `old.ndjson`, `app.log.2.gz`.
-    6. What exists as a file is files.
+    6. What exists is files; a folder as well, so that its error names the mend.
     7. A host name with or without a port is Elasticsearch: `localhost:9200`, `es.internal`, `C`.
 
     Raises:
@@ -40,7 +40,7 @@ def is_local(where: str | os.PathLike[str]) -> bool:
         return False
     if os.sep in where or any(character in where for character in "/*?[") or _LOG_NAME.search(where):
         return True
-    if os.path.isfile(where):
+    if os.path.exists(where):
         return True
     if host and int(host["port"] or 0) <= 65535:
         return False

@@ -34,8 +34,9 @@ class LocalStore:
 
     The files are listed anew for every question and never changed. A line counts as skipped if it is not one JSON
     object in UTF-8, has no ISO 8601 `timestamp` (one without a zone is UTC), or is longer than 16 MiB; so does the half
-    line at the end of a file that is being written. Questions may be put from several threads and after a fork. Memory:
-    about 512 MB at most, whatever the size of the files.
+    line at the end of a file that is being written. A gzipped file that is cut short or none is a `StoreError`; its
+    checksum is not looked at, because DuckDB does not. Questions may be put from several threads and after a fork.
+    Memory: about 512 MB at most, whatever the size of the files.
     """
 
     def __init__(self, pattern: str) -> None:

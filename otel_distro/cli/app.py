@@ -23,8 +23,19 @@ BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 
 
+class ReaderGoneError(Exception):
+    """Whoever read the output has closed it; click would make a failure of the BrokenPipeError."""
+
+
 class LazyGroup(click.Group):
     """A group of commands that imports only the one that is run."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the names in the order of the table."""
@@ -64,9 +75,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         result = cli.main(arguments, prog_name="otel-distro", standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit) as leaving:  # click turns the first into the second where it sees it
-        if isinstance(leaving, SystemExit) and not isinstance(leaving.__context__, BrokenPipeError):
-            raise
+    except (BrokenPipeError, ReaderGoneError):
         _abandon_output()
         return 0
     except (click.Abort, KeyboardInterrupt):

@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from otel_distro.analyzer import duckdb_session
 from otel_distro.analyzer.analyzer import LogAnalyzer
+from otel_distro.analyzer.files import find_files
 from otel_distro.errors import StoreError
 from tests.log_oracle import NOW, Document, analyzer_of, log_document, write_log
 
@@ -165,8 +167,27 @@ def test_rotated_and_gzipped_files_give_one_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a'b.log", 'a"b.log', "a,b.log", "a b.log", "a[1].log", "a*b.log", "a?b.log", "ä€用.log", "a{x}.log", "a\\b.log"]
-    + ["a\nb.log", "~.log", "%s.log", "a;DROP.log", "k=v.log", "-l.log", "$x.log", "a!b.log", "😀.log"],
+    [
+        "a'b.log",
+        'a"b.log',
+        "a,b.log",
+        "a b.log",
+        "a[1].log",
+        "a*b.log",
+        "a?b.log",
+        "ä€用.log",
+        "a{x}.log",
+        "a\\b.log",
+        "a\nb.log",
+        "~.log",
+        "%s.log",
+        "a;DROP.log",
+        "k=v.log",
+        "-l.log",
+        "$x.log",
+        "a!b.log",
+        "😀.log",
+    ],
 )
 def test_a_file_of_any_name_is_read_and_only_that_one(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -234,10 +255,10 @@ def test_files_that_rotate_away_meanwhile_are_found_again_under_their_new_name(
 ) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(GOOD)
-    list_files, listed = duckdb_session.find_files, []
+    listed: list[list[Path]] = []
 
     def rotate_after_the_first_listing(pattern: str) -> list[Path]:
-        listed.append(list_files(pattern))
+        listed.append(find_files(pattern))
         if len(listed) == 1:
             path.rename(tmp_path / "app.log.1")
         return listed[-1]
@@ -275,7 +296,7 @@ def test_a_damaged_gzip_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_bytes(GOOD)
     damaged = tmp_path / "app.log.2.gz"
     whole = gzip.compress(os.urandom(50_000).hex().encode() + b"\n" + GOOD)
-    for content in (whole[:-20], whole[:1000] + b"\0" * 500 + whole[1500:], b"no gzip at all"):
+    for content in (whole[:-20], whole[:-4], whole[:1000], b"no gzip at all"):
         damaged.write_bytes(content)
         for ask in ASK.values():
             with pytest.raises(StoreError) as caught:
@@ -284,25 +305,24 @@ def test_a_damaged_gzip_file_is_an_error_that_names_it(tmp_path: Path) -> None:
             assert "\n" not in str(caught.value)
 
 
-def test_a_file_nobody_may_read_is_an_error_that_names_it(tmp_path: Path) -> None:
-    path = tmp_path / "app.log"
-    path.write_bytes(GOOD)
-    path.chmod(0)
+def test_a_file_nobody_may_read_is_an_error_that_names_it() -> None:
     program = (
-        "import os, sys\n"
+        "import os, sys, duckdb\n"
+        "from otel_distro.analyzer.local import LocalStore\n"
         "if os.geteuid() == 0:\n"
         "    os.setgid(65534); os.setuid(65534)\n"
-        "from otel_distro.analyzer.local import LocalStore\n"
-        "from otel_distro.errors import StoreError\n"
         "try:\n"
-        "    LocalStore(sys.argv[1]).count_by_hour.__self__.extent()\n"
-        "except StoreError as error:\n"
-        "    print(error)\n"
+        "    LocalStore(sys.argv[1]).extent()\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
     )
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    answer = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
-    assert answer.stdout == f"{path} cannot be read: Permission denied\n"
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "app.log"
+        path.write_bytes(GOOD)
+        path.chmod(0)
+        answer = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert answer.stdout == f"StoreError {path} cannot be read: Permission denied\n"
 
 
 def test_without_duckdb_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
