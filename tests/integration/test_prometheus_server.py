@@ -43,7 +43,7 @@ class Page:
                 self.end_headers()
                 self.wfile.write(page.text.encode())
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class names it so
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
