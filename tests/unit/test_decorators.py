@@ -189,6 +189,29 @@ def test_requests_in_flight_are_active() -> None:
     assert within == [1]
 
 
+class _SlowToTell(dict[str, Any]):
+    """A result that takes a second of the fake clock to be looked at."""
+
+    def __contains__(self, key: object) -> bool:
+        self["clock"].append(1.0)
+        return super().__contains__(key)
+
+
+def test_looking_at_the_result_is_no_part_of_the_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: list[float] = [0.0]
+    monkeypatch.setattr(decorators, "perf_counter", lambda: sum(clock))
+
+    @monitor_request
+    def handler() -> dict[str, Any]:
+        clock.append(0.25)
+        return _SlowToTell(clock=clock, size=1)
+
+    with reading() as got:
+        handler()
+    assert len(clock) > 2
+    assert got.sum("http_request_duration", method="GET", endpoint="/") == 0.25
+
+
 def test_methods_of_every_kind_are_monitored() -> None:
     class Api:
         @monitor_request
@@ -443,16 +466,22 @@ def test_the_span_of_an_async_generator_is_current_inside_of_it_and_nowhere_else
 class _Breaking(SpanProcessor):
     """A user's span processor that fails."""
 
+    def __init__(self, at: str) -> None:
+        self._at = at
+
     def on_start(self, span: Any, parent_context: Any = None) -> None:
-        raise RuntimeError("start")
+        if self._at == "start":
+            raise RuntimeError
 
     def on_end(self, span: ReadableSpan) -> None:
-        raise RuntimeError("end")
+        if self._at == "end":
+            raise RuntimeError
 
 
-def test_tracing_that_fails_does_not_reach_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_tracing_that_fails_does_not_reach_the_function(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(_Breaking())
+    provider.add_span_processor(_Breaking(at))
     monkeypatch.setattr(decorators, "_tracer", lambda: provider.get_tracer("tests"))
     with reading() as got:
         assert plain(1) == 2

@@ -212,6 +212,7 @@ def test_labels_on_a_metric_without_any_are_refused(caplog: pytest.LogCaptureFix
         ("专业", "专业"),
         ("a\ud800b", "a?b"),
         ("x" * 1000, "x" * 256),
+        ([1], "[1]"),
         (_Unprintable(), "(unprintable)"),
     ],
     ids=lambda _: "",
@@ -258,6 +259,21 @@ def test_a_program_that_makes_up_names_is_stopped(
         counter("d_one_too_many").inc()
     assert got.changed() == set()
     assert "tell series apart by labels" in caplog.text
+
+
+def test_of_two_that_bind_a_series_at_once_both_get_the_same() -> None:
+    depth = gauge("d_at_once", labels=("queue",))
+    bind = depth._bind
+    others: list[Any] = []
+
+    def bind_while_another_does(attributes: dict[str, str]) -> Any:
+        depth._bind = bind
+        others.append(depth.labels("mail"))
+        return bind(attributes)
+
+    depth._bind = bind_while_another_does
+    assert depth.labels("mail") is others[0]
+    assert depth.labels("mail") is others[0]
 
 
 def test_many_threads_share_one_series() -> None:

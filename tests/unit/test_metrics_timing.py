@@ -198,7 +198,7 @@ async def _async_echo(log: list[str]) -> AsyncGenerator[Any, Any]:
         log.append("finished")
 
 
-async def _play_async(generator: AsyncGenerator[Any, Any], moves: list[tuple[str, Any]]) -> list[Any]:
+async def _play_async(generator: AsyncGenerator[Any, Any], moves: list[tuple[str, Any]], log: list[str]) -> list[Any]:
     answers: list[Any] = []
     for move, value in moves:
         try:
@@ -211,7 +211,7 @@ async def _play_async(generator: AsyncGenerator[Any, Any], moves: list[tuple[str
         except BaseException as error:  # noqa: BLE001 -- every outcome is compared
             answers.append((type(error), str(error)))
     await generator.aclose()
-    return answers
+    return [*answers, *log]
 
 
 @given(MOVES)
@@ -221,8 +221,8 @@ def test_a_timed_async_generator_answers_every_asend_athrow_and_aclose_as_the_ba
     bare: list[str] = []
     wrapped: list[str] = []
     log: list[str] = []
-    expected = asyncio.run(_play_async(_async_echo(bare), moves))
-    assert asyncio.run(_play_async(timed(_async_echo, partial(_Watch, log))(wrapped), moves)) == expected
+    expected = asyncio.run(_play_async(_async_echo(bare), moves, bare))
+    assert asyncio.run(_play_async(timed(_async_echo, partial(_Watch, log))(wrapped), moves, wrapped)) == expected
     assert wrapped == bare
     assert log.count("recorded") == bare.count("finished")
     assert log.count("resume") == log.count("suspend")
@@ -272,7 +272,9 @@ def test_objects_that_are_called_are_timed_by_the_kind_of_their_call() -> None:
         async def __call__(self) -> str:
             return "fetched"
 
-    assert asyncio.run(timed(Fetch(), partial(_Watch, log))()) == "fetched"
+    fetch = timed(Fetch(), partial(_Watch, log))
+    assert inspect.iscoroutinefunction(fetch)
+    assert asyncio.run(fetch()) == "fetched"
     assert timed(partial(int, "2"), partial(_Watch, log))() == 2
     assert log == ONCE * 2
 
