@@ -114,7 +114,7 @@ class Documents:
         given = self._given(extras) if extras else extras
         self._identify(document, capture, given)
         if record.exc_info or record.exc_text or record.stack_info:
-            self._add_exception(document, record, given)
+            self._add_exception(document, record)
         for name in ("error_type", "error_message"):
             if name in given:
                 document[name] = given[name]
@@ -214,15 +214,13 @@ class Documents:
                 given[name] = value
         return given
 
-    def _add_exception(self, document: dict[str, Any], record: logging.LogRecord, given: dict[str, Any]) -> None:
+    def _add_exception(self, document: dict[str, Any], record: logging.LogRecord) -> None:
         info = record.exc_info
         error = info[1] if isinstance(info, tuple) and len(info) == 3 else info
         if isinstance(error, BaseException):
             document["exc_info"] = self._text(_traceback(error, info[2] if isinstance(info, tuple) else None))
-            if "error_type" not in given:
-                document["error_type"] = type_name(type(error))
-            if "error_message" not in given:
-                document["error_message"] = self._text(text_of(error, self.limit))
+            document["error_type"] = type_name(type(error))
+            document["error_message"] = self._text(text_of(error, self.limit))
         elif record.exc_text:  # a record from another process: its exception came as text
             document["exc_info"] = self._text(text_of(record.exc_text, self.limit))
 

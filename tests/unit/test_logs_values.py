@@ -1,0 +1,244 @@
+"""Any value becomes plain JSON: a table of what becomes what, and nothing that raises or grows without end."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import uuid
+from collections import OrderedDict, namedtuple
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_distro.logs.values import DEPTH_LIMIT, Plainer, cut, sound
+from otel_distro.redaction import REDACTED, Redactor
+
+LIMIT = 1 << 20
+
+
+def plain(value: object, limit: int = LIMIT) -> Any:
+    return Plainer(Redactor(), limit).plain(value)
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Size(IntEnum):
+    BIG = 3
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Number(int):
+    def __int__(self) -> int:
+        raise RuntimeError("no number")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class Real(float):
+    __slots__ = ()
+
+
+class NoRepr:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class Said:
+    def __repr__(self) -> str:
+        return "Said(password='x1')"
+
+
+class Array:
+    size = 2
+
+    def tolist(self) -> list[float]:
+        return [1.5, math.nan]
+
+
+class HugeArray:
+    size = 10**9
+
+    def tolist(self) -> list[float]:
+        raise AssertionError("a billion numbers")
+
+    def __repr__(self) -> str:
+        return "array([...])"
+
+
+class BrokenMapping(Mapping[str, int]):
+    def __getitem__(self, key: str) -> int:
+        raise RuntimeError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("no keys")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return "broken"
+
+
+@dataclasses.dataclass
+class Order:
+    id: int
+    password: str
+
+
+Login = namedtuple("Login", "user password")  # noqa: PYI024 -- the untyped kind is what applications have too
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (7, 7),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**63, str(2**63)),
+        (10**100, str(10**100)),
+        (10**5000, hex(10**5000)),
+        (1 << 10_000_000, "<int of 10000001 bits>"),
+        (1.5, 1.5),
+        (math.nan, None),
+        (math.inf, None),
+        (-math.inf, None),
+        ("text", "text"),
+        ("a\ud800b", "a\\ud800b"),
+        (Text("text"), "text"),
+        (Number(5), 5),
+        (Real(2.5), 2.5),
+        (b"bytes", "bytes"),
+        (b"\xff\x00", "\\xff\x00"),
+        (bytearray(b"x"), "x"),
+        (memoryview(b"x"), "x"),
+        (Decimal("99.990"), "99.990"),
+        (Decimal("NaN"), "NaN"),
+        (datetime(2026, 1, 2, 3, 4, 5, 6, timezone.utc), "2026-01-02T03:04:05.000006+00:00"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (time(3, 4), "03:04:00"),
+        (timedelta(minutes=1.5), 90.0),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Color.RED, "red"),
+        (Size.BIG, 3),
+        (PurePosixPath("/a/b"), "/a/b"),
+        ([1, (2, {3})], [1, [2, [3]]]),
+        (frozenset([1]), [1]),
+        ({1: "a", None: "b", (1, 2): "c"}, {"1": "a", "None": "b", "(1, 2)": "c"}),
+        ({1: "a", "1": "b"}, {"1": "a", "1_": "b"}),
+        (OrderedDict(a=1), {"a": 1}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (Order(1, "x1"), {"id": 1, "password": REDACTED}),
+        (Login("bob", "x1"), {"user": "bob", "password": REDACTED}),
+        ([(b"Authorization", b"x1")], [["Authorization", REDACTED]]),
+        ({"password": None, "token": False, "secret": "x1"}, {"password": None, "token": False, "secret": REDACTED}),
+        (Array(), [1.5, None]),
+        (HugeArray(), "array([...])"),
+        (NoRepr(), "<NoRepr without text>"),
+        (Said(), "Said(password='[redacted]')"),
+        (BrokenMapping(), "broken"),
+        (range(3), "range(0, 3)"),
+        (int, "<class 'int'>"),
+        (Order, f"<class '{__name__}.Order'>"),
+    ],
+    ids=lambda value: type(value).__name__,  # some have no text
+)
+def test_every_kind_of_value_becomes_plain(value: object, expected: object) -> None:
+    made = plain(value)
+    assert made == expected
+    assert type(made) is type(expected)
+
+
+def test_a_generator_is_not_consumed() -> None:
+    generator = (number for number in (1, 2))
+    assert "generator" in plain(generator)
+    assert list(generator) == [1, 2]
+
+
+def test_a_cycle_is_named_where_it_closes() -> None:
+    value: dict[str, Any] = {"a": []}
+    value["a"].append(value)
+    assert plain(value) == {"a": ["[cycle]"]}
+
+
+def test_a_value_that_stands_twice_is_no_cycle() -> None:
+    shared = {"a": 1}
+    assert plain([shared, shared]) == [shared, shared]
+
+
+@pytest.mark.parametrize("deep", [1000, 100_000])
+def test_depth_is_bounded(deep: int) -> None:
+    value: Any = "bottom"
+    for _ in range(deep):
+        value = [value]
+    made, depth = plain(value), 0
+    while isinstance(made, list):
+        made, depth = made[0], depth + 1
+    assert (made, depth) == ("[too deep]", DEPTH_LIMIT)
+
+
+def count(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(count, value.values()))
+    return 1 + sum(map(count, value)) if isinstance(value, list) else 1
+
+
+def test_what_multiplies_itself_is_bounded() -> None:
+    value: Any = ["x"] * 10
+    for _ in range(15):
+        value = [value] * 10
+    assert count(plain(value, 4096)) < 4096
+
+
+def test_long_values_are_bounded() -> None:
+    assert count(plain(list(range(100_000)), 4096)) <= 2050
+    assert count(plain({n: n for n in range(100_000)}, 4096)) <= 2050
+    assert plain("x" * 5000, 4096) == "x" * 4096 + "...[904 characters cut]"
+    assert len(plain(b"x" * 5000, 4096)) < 4150
+    assert len(next(iter(plain({"k" * 5000: 1})))) < 300
+
+
+def test_a_cut_says_how_much_is_missing() -> None:
+    assert cut("abcdef", 4) == "abcd...[2 characters cut]"
+    assert cut("abcd", 4) == "abcd"
+
+
+@given(st.text(alphabet=st.characters()))
+def test_sound_text_has_utf_8_and_the_rest_stays(text: str) -> None:
+    made = sound(text)
+    made.encode()
+    if made != text:
+        with pytest.raises(UnicodeEncodeError):
+            text.encode()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(alphabet="abc é\n\u2028"),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text(alphabet="xyz é", max_size=5), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_plain_json_stays_as_it_is(value: Any) -> None:
+    assert plain(value) == value
