@@ -316,7 +316,7 @@ class FixedPage(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"http_requests_total 0\n")
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the signature of the base class
+    def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""
 
 
