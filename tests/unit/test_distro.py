@@ -1,0 +1,86 @@
+"""The entry points: what they do to the environment and to parts that fail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+
+import pytest
+
+from otel_distro import distro
+from otel_distro.distro import OtelConfigurator, OtelDistro, configure
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test an environment without any variable of ours, and take back what it leaves there."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_the_defaults_are_put_into_the_environment() -> None:
+    OtelDistro().configure()
+    assert os.environ["OTEL_METRICS_EXPORTER"] == "prometheus"
+    assert os.environ["OTEL_TRACES_EXPORTER"] == os.environ["OTEL_LOGS_EXPORTER"] == "none"
+    assert os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
+
+
+def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "console")
+    OtelDistro().configure()
+    assert os.environ["OTEL_METRICS_EXPORTER"] == "console"
+
+
+def test_a_disabled_sdk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "True")
+    before = dict(os.environ)
+    OtelDistro().configure()
+    OtelConfigurator().configure()
+    OtelDistro().load_instrumentor(EntryPoint("broken", "nowhere:Nothing", "opentelemetry_instrumentor"))
+    configure()
+    assert dict(os.environ) == before
+    assert distro._started == []
+
+
+def test_both_entry_points_are_installed() -> None:
+    assert {entry.value for entry in entry_points(group="opentelemetry_distro")} == {"otel_distro.distro:OtelDistro"}
+    values = {entry.value for entry in entry_points(group="opentelemetry_configurator")}
+    assert values == {"otel_distro.distro:OtelConfigurator"}
+
+
+@pytest.mark.parametrize(
+    ("value", "warning"),
+    [
+        ("tests.data.apps.raising:Instrumentor", "instrumentation 'mine' did not start: RuntimeError: on purpose"),
+        ("otel_distro.context:no_such_name", "instrumentation 'mine' did not start: AttributeError"),
+    ],
+)
+def test_an_instrumentor_that_raises_gives_one_warning(
+    value: str, warning: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    OtelDistro().load_instrumentor(EntryPoint("mine", value, "opentelemetry_instrumentor"), skip_dep_check=True)
+    assert [record.getMessage()[: len(warning)] for record in caplog.records if record.levelname == "WARNING"] == [
+        warning
+    ]
+
+
+def test_an_instrumentor_of_a_library_that_is_not_there_is_left_out_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    OtelDistro().load_instrumentor(EntryPoint("mine", "no_such_module:X", "opentelemetry_instrumentor"))
+    assert caplog.records == []
+
+
+def test_instrumentors_that_the_user_does_not_want_are_not_loaded() -> None:
+    from otel_distro.settings import Settings
+
+    def names(off: str) -> set[str]:
+        settings = Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off})
+        return {entry.name for entry in distro._wanted_instrumentors(settings)}
+
+    assert {"flask", "logging"} <= names("")
+    assert "flask" not in names("flask, other")
+    assert names("*") == set()

@@ -1,0 +1,80 @@
+"""Where the signals go: each exporter by itself."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from otel_distro import exporters
+from otel_distro.errors import InputError
+from otel_distro.settings import Settings
+from tests.processes import AppProcess
+from tests.support import free_port
+
+
+def settings(**changes: str) -> Settings:
+    return Settings.from_environ(changes)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "module"),
+    [("http/protobuf", "opentelemetry.exporter.otlp.proto.http"), ("grpc", "opentelemetry.exporter.otlp.proto.grpc")],
+)
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_otlp_is_the_exporter_of_the_chosen_protocol(signal: str, protocol: str, module: str) -> None:
+    exporter = exporters._load(signal, "otlp", settings(OTEL_EXPORTER_OTLP_PROTOCOL=protocol))
+    assert type(exporter).__module__.startswith(module)
+    exporter.shutdown()
+
+
+def test_a_signals_own_protocol_goes_before_the_common_one() -> None:
+    chosen = settings(OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_LOGS_PROTOCOL="http/protobuf")
+    exporter = exporters._load("logs", "otlp", chosen)
+    assert ".proto.http" in type(exporter).__module__
+    exporter.shutdown()
+
+
+def test_an_unknown_exporter_is_named_with_what_is_installed() -> None:
+    with pytest.raises(InputError, match=r"OTEL_TRACES_EXPORTER names 'jaeger'; installed are console, none, otlp"):
+        exporters._load("traces", "jaeger", settings())
+
+
+def test_none_and_repetitions_are_no_exporters() -> None:
+    assert exporters._names(("none", "otlp", "NONE", "otlp", "console")) == ["otlp", "console"]
+
+
+def test_one_that_fails_leaves_the_others() -> None:
+    failed: list[str] = []
+
+    def isolated(part: str, start: Callable[[], Any]) -> Any:
+        try:
+            return start()
+        except InputError:
+            failed.append(part)
+            return None
+
+    started = list(exporters._started("traces", ("nowhere", "console"), settings(), isolated))
+    assert [type(exporter).__name__ for exporter in started] == ["ConsoleSpanExporter"]
+    assert failed == ["traces exporter 'nowhere'"]
+
+
+def test_nothing_is_imported_for_a_signal_that_is_off() -> None:
+    program = textwrap.dedent(
+        """
+        import sys
+        import otel_distro
+        otel_distro.configure()
+        exporters = ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter.otlp.proto.grpc")
+        for name in (*exporters, "grpc", "duckdb", "requests"):
+            if name in sys.modules:
+                print("imported:", name)
+        """
+    )
+    env = {"OTEL_EXPORTER_PROMETHEUS_PORT": str(free_port())}
+    with AppProcess([sys.executable, "-c", program], env) as app:
+        assert app.wait() == 0
+        assert "imported:" not in app.stdout, app.output

@@ -1,0 +1,138 @@
+"""Who serves the page of this process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.metrics import get_meter
+
+from otel_distro.metrics.server import PageService, page_service, serve_page, start_metrics_server
+from otel_distro.settings import Settings
+from tests.processes import AppProcess
+from tests.support import free_port, request
+
+
+@pytest.fixture(autouse=True)
+def _stopped() -> Iterator[None]:
+    yield
+    page_service.close()
+
+
+def test_the_address_is_printed_and_serves_what_the_api_records(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    server = start_metrics_server(port)
+    assert server is not None
+    assert capsys.readouterr().out == f"Metrics are served at http://localhost:{port}/metrics\n"
+    get_meter("test").create_counter("served").add(2, {"a": "b"})
+    assert 'served_total{a="b"} 2' in request(server.url).text
+
+
+def test_a_second_call_for_a_port_says_so_and_another_port_is_served_too(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = start_metrics_server(free_port()), start_metrics_server(free_port())
+    assert first is not None
+    assert second is not None
+    assert request(first.url).body[:20] == request(second.url).body[:20]
+    capsys.readouterr()
+    assert start_metrics_server(first.port) is None
+    assert capsys.readouterr().out == f"Metrics are already served at {first.url}\n"
+
+
+def test_a_taken_port_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        assert start_metrics_server(port) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            f"metrics are not served on localhost:{port}: Address already in use; "
+            "free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT); the application runs on"
+        )
+    ]
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "8000", None, 8000.5])
+def test_a_port_that_is_none_is_one_warning(port: object, caplog: pytest.LogCaptureFixture) -> None:
+    assert start_metrics_server(port) is None  # type: ignore[arg-type]
+    assert len(caplog.records) == 1
+    assert f"port={port!r} is not a whole number" in caplog.text
+
+
+def test_a_disabled_sdk_serves_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert start_metrics_server(free_port()) is None
+    assert "OTEL_SDK_DISABLED=true" in capsys.readouterr().out
+
+
+def test_a_host_that_does_not_exist_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert start_metrics_server(0, "nowhere.invalid") is None
+    assert len(caplog.records) == 1
+    assert "nowhere.invalid" in caplog.text
+
+
+def test_a_page_without_a_reader_is_a_programming_error() -> None:
+    with pytest.raises(RuntimeError, match="no reader"):
+        PageService().serve("localhost", 0)
+
+
+def test_the_default_host_is_this_machine_alone() -> None:
+    server = serve_page(Settings.from_environ({}).prometheus_host, 0)
+    assert server is not None
+    assert server._server.server_address[0] == "127.0.0.1"
+
+
+def test_a_forked_child_does_not_hold_the_port_open() -> None:
+    server = start_metrics_server(free_port())
+    assert server is not None
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        page_service.close()
+        with pytest.raises(OSError, match="refused"):
+            request(server.url)
+    finally:
+        os.write(writer, b"x")
+        os.waitpid(child, 0)
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_meter_provider_of_another_kind_is_named(tmp_path: object) -> None:
+    program = textwrap.dedent(
+        """
+        from opentelemetry.metrics import NoOpMeterProvider, set_meter_provider
+        set_meter_provider(NoOpMeterProvider())
+        from otel_distro import start_metrics_server
+        print(start_metrics_server(0))
+        """
+    )
+    with AppProcess([sys.executable, "-c", program]) as app:
+        assert app.wait() == 0
+        assert "the meter provider of this process is NoOpMeterProvider" in app.output
+        assert "None" in app.stdout
+
+
+def test_a_provider_that_the_application_has_set_feeds_the_page(tmp_path: object) -> None:
+    program = textwrap.dedent(
+        """
+        import urllib.request
+        from opentelemetry.metrics import get_meter, set_meter_provider
+        from opentelemetry.sdk.metrics import MeterProvider
+        set_meter_provider(MeterProvider())
+        from otel_distro import start_metrics_server
+        server = start_metrics_server(0)
+        get_meter("a").create_counter("jobs").add(7)
+        print(urllib.request.urlopen(server.url).read().decode())
+        """
+    )
+    with AppProcess([sys.executable, "-c", program]) as app:
+        assert app.wait() == 0
+        assert "jobs_total 7" in app.stdout
