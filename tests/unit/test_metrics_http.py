@@ -82,7 +82,7 @@ def test_nonsense_on_the_port_leaves_the_page_in_service(server: MetricsServer, 
 
 
 def test_a_page_that_raises_is_one_warning_and_the_server_stays(caplog: pytest.LogCaptureFixture) -> None:
-    answers = iter([ValueError("no page"), BODY])
+    answers: Iterator[Exception | bytes] = iter([ValueError("no page"), BODY])
 
     def page(_: str) -> bytes:
         answer = next(answers)

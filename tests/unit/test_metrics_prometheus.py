@@ -43,7 +43,7 @@ class Page:
         }
         openmetrics = {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in parse_openmetrics(self.reader.page(OPENMETRICS).decode())
+            for family in parse_openmetrics(self.reader.page(OPENMETRICS).decode())  # type: ignore[no-untyped-call]
             for sample in family.samples
         }
         assert text.keys() == openmetrics.keys()
@@ -133,8 +133,10 @@ def test_a_name_with_two_types_shows_the_first_and_warns_once(page: Page, caplog
     page.provider.get_meter("second").create_histogram("jobs", explicit_bucket_boundaries_advisory=[1]).record(1)
     assert page.samples() == {("jobs_total", ()): 1}
     assert [record.getMessage() for record in caplog.records] == [
-        "metric 'jobs' is a histogram here and a counter elsewhere; the first is shown; "
-        "give the instruments different names"
+        (
+            "metric 'jobs' is a histogram here and a counter elsewhere; the first is shown; "
+            "give the instruments different names"
+        )
     ]
 
 
@@ -260,15 +262,19 @@ def test_whatever_the_labels_hold_the_page_parses_and_says_the_value(
         ("application/openmetrics-text", OPENMETRICS),
         # Prometheus 2.42
         (
-            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-            "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+            ),
             OPENMETRICS,
         ),
         # Prometheus 3
         (
-            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-            "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
-            "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+                "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+                "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+            ),
             OPENMETRICS,
         ),
         ("application/openmetrics-text;q=0.1,text/plain;q=0.9", TEXT),
