@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from threading import Thread
 from typing import Any
@@ -88,7 +89,16 @@ def test_a_gauge_that_would_overflow_keeps_its_value() -> None:
     assert recorder.amounts == [LARGEST, 0]
 
 
-def test_a_gauge_loses_no_step_among_threads() -> None:
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Let threads take turns as often as the interpreter can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_a_gauge_loses_no_step_among_threads(hasty_threads: None) -> None:
     recorder = _Recorder()
     gauge = BoundGauge("b_threads", recorder, {})
 

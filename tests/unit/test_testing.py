@@ -14,6 +14,7 @@ from opentelemetry import metrics
 from otel_distro import BusinessMetrics, counter, gauge, histogram, set_user
 from otel_distro.errors import InputError
 from otel_distro.testing import RecordedMetrics, otel_logs, otel_metrics
+from tests.processes import ROOT
 
 __all__ = ["otel_logs", "otel_metrics"]
 
@@ -119,14 +120,21 @@ def test_logs_are_collected_only_during_the_test() -> None:
 
 
 SUITE = """
+import gc, weakref
+
 from otel_distro import BusinessMetrics
 from otel_distro.testing import otel_metrics
 
 def test_first(otel_metrics):
     BusinessMetrics.update_active_users(5)
     assert otel_metrics.value("active_users") == 5
+    first.append(weakref.ref(otel_metrics._reader))
+
+first = []
 
 def test_second(otel_metrics):
+    gc.collect()
+    assert first[0]() is None, "the provider still holds the first test's reader"
     assert otel_metrics.value("active_users") == 0
 """
 
@@ -135,7 +143,13 @@ def _run_suite(folder: Path, suite: str, **environ: str) -> str:
     (folder / "test_users_own.py").write_text(suite)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=folder, env=environ, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        check=False,
     ).stdout
 
 
