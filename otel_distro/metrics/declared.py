@@ -10,7 +10,6 @@ does nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -30,8 +29,6 @@ CHILDREN_LIMIT: Final = 2_000
 # A program that makes up names for metrics has no end of them.
 DECLARED_LIMIT: Final = 2_000
 LABEL_LIMIT: Final = 256
-
-_logger = logging.getLogger("otel_distro")
 
 BoundT = TypeVar("BoundT", BoundCounter, BoundGauge, BoundHistogram)
 Bind = Callable[[Attributes], BoundT]
