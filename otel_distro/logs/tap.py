@@ -91,6 +91,9 @@ class Tap:
                         if number >= sink.level:
                             sink.handle(record)
 
+        # Whoever looks for the caller's frame skips those of the logging module's file: `Handler.handleError`, and the
+        # handlers that hand records on to another logging library. This frame is one of them.
+        callHandlers.__code__ = callHandlers.__code__.replace(co_filename=logging.addLevelName.__code__.co_filename)
         return callHandlers
 
 

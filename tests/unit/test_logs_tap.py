@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import logging.config
 import logging.handlers
@@ -187,6 +188,24 @@ def test_a_handler_of_the_application_that_raises_takes_nothing_from_the_sink(
     with pytest.raises(RuntimeError, match="handler"):
         logger.warning("one")
     assert sink.messages == ["one"]
+
+
+def test_handlers_that_look_for_the_caller_find_the_application(
+    root: logging.Logger, sink: Kept, logger: logging.Logger
+) -> None:
+    found = []
+
+    class Forwarding(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            # As handlers that hand records on to loguru do.
+            frame, depth = inspect.currentframe(), 0
+            while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
+                frame, depth = frame.f_back, depth + 1
+            found.append(frame.f_code.co_name if frame else "")
+
+    logger.addHandler(Forwarding())
+    logger.warning("one")
+    assert found == ["test_handlers_that_look_for_the_caller_find_the_application"]
 
 
 def test_a_record_that_a_queue_listener_brings_back_is_not_doubled(
