@@ -10,11 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from otel_distro.analyzer.duckdb_sql import LINE_LIMIT
 from otel_distro.analyzer.files import find_damage, find_files, opened, without_long_lines
 from otel_distro.errors import StoreError
 
 MEMORY_LIMIT: Final = "512MB"
-LINE_LIMIT: Final = 16 << 20  # bytes; DuckDB keeps two such buffers a thread, so more would not fit the memory limit
 _MOST_THREADS: Final = 4
 _ATTEMPTS: Final = 4
 
@@ -81,6 +81,8 @@ def _connect(duckdb: Any, scratch: str) -> Any:
     }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")  # a timestamp without a zone is UTC, wherever the question is put
+    # Pushed below the projection, the time would be read from the text anew for each comparison: 0.78 s, not 0.44 s.
+    connection.execute("SET disabled_optimizers = 'filter_pushdown'")
     return connection
 
 

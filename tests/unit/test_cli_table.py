@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,13 +14,13 @@ from otel_distro.cli.table import Column, print_json, print_table, table_lines
 COLUMNS = (Column("time", "timestamp", 12), Column("count", "n", 7, right=True), Column("message", "message"))
 
 
-def _lines(monkeypatch: pytest.MonkeyPatch, terminal: int, *rows: Mapping[str, Any]) -> list[str]:
+def _lines(monkeypatch: pytest.MonkeyPatch, terminal: int, *rows: dict[str, Any]) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(terminal))
     return list(table_lines(COLUMNS, rows))
 
 
 def test_a_table_has_a_head_and_a_line_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"timestamp": "10:00", "n": 12345, "message": "all\nwell"}, {"n": 7}]
+    rows: list[dict[str, Any]] = [{"timestamp": "10:00", "n": 12345, "message": "all\nwell"}, {"n": 7}]
     assert _lines(monkeypatch, 60, *rows) == [
         "time            count  message",
         "10:00          12,345  all well",
