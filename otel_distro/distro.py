@@ -104,9 +104,17 @@ def _resource(auto_version: str) -> Any:
 
 
 def _start_logging(settings: Settings, logger_provider: Any) -> None:
-    from otel_distro.logs.setup import configure_logging
+    from opentelemetry.metrics import Observation, get_meter
+
+    from otel_distro.logs.setup import configure_logging, dropped_lines
 
     configure_logging(settings, logger_provider)
+    get_meter("otel_distro", otel_distro.__version__).create_observable_counter(
+        "otel_distro_log_lines_dropped",
+        [lambda _: [Observation(dropped_lines())]],
+        unit="{line}",
+        description="Log lines that could not be written or handed over.",
+    )
 
 
 def _declarative(path: str) -> None:

@@ -82,6 +82,16 @@ def provider_configurator(signal: str, name: str | None) -> dict[str, Any]:
     return {f"_{signal}_configurator": load(name)} if load else {}
 
 
+def log_record_types() -> tuple[Any, Any]:
+    """Return the classes of a log record and of its severity.
+
+    Raises ImportError where this OpenTelemetry release has them no more; then no logger provider can be made either.
+    """
+    from opentelemetry._logs import LogRecord, SeverityNumber
+
+    return LogRecord, SeverityNumber
+
+
 def start_log_export(resource: Resource, exporters: Sequence[Any], arguments: dict[str, Any]) -> Any:
     """Make the global logger provider with one batch processor for each exporter; return it, or None.
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from otel_distro.internals import log_record_types
 from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
 from otel_distro.logs.document import Documents
 from otel_distro.logs.json import JsonFormatter, TextFormatter
@@ -139,16 +140,14 @@ class OtlpHandler(_Sink):
     """
 
     def __init__(self, provider: Any, documents: Documents | None = None, level: int = logging.NOTSET) -> None:
-        # Here, so that a process without an exporter does not load them.
-        from opentelemetry._logs import LogRecord, SeverityNumber
+        # Here, so that a process without an exporter does not load it.
         from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
         super().__init__(level)
         self._provider = provider
         self._json = JsonFormatter(documents)
         self._loggers: dict[str, Any] = {}
-        self._record: Any = LogRecord
-        self._severity: Any = SeverityNumber
+        self._record, self._severity = log_record_types()
         self._is_enabled: Callable[[], bool] = is_instrumentation_enabled
         self.dropped = 0
 

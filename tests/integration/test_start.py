@@ -284,3 +284,12 @@ def test_a_disabled_instrumentation_is_not_loaded(small: Small) -> None:
     with small.start(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="flask") as app:
         assert "x-request-id" not in app.wait_for_http(small.url + "/items/1").headers
         assert "http_requests_total" not in request(small.metrics_url).text
+
+
+def test_log_lines_that_a_full_disk_refuses_are_counted_on_the_page(small: Small) -> None:
+    with small.start(OTEL_DISTRO_LOG_FILE="/dev/full") as app:
+        app.wait_for_http(small.url + "/items/1")
+        lines = request(small.metrics_url).text.splitlines()
+        dropped = next(line for line in lines if line.startswith("otel_distro_log_lines_dropped_total"))
+        assert float(dropped.rpartition(" ")[2]) >= 2
+        assert app.output.count("/dev/full") == 1
