@@ -18,6 +18,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from otel_distro.logs.capture import capture_of
 from otel_distro.logs.document import Documents
 from otel_distro.logs.handlers import ConsoleHandler, JsonFileHandler, OtlpHandler, severity_of
 from otel_distro.logs.json import JsonFormatter, TextFormatter
@@ -210,6 +211,16 @@ def test_a_record_outside_of_a_span_has_no_trace(logger: logging.Logger) -> None
     logger.addHandler(OtlpHandler(exported.provider, DOCUMENTS))
     logger.info("hello")
     assert not exported.records[0].trace_id
+
+
+def test_a_record_keeps_its_span_when_it_is_handed_over_elsewhere(logger: logging.Logger) -> None:
+    exported = Exported()
+    token = attach(set_span_in_context(NonRecordingSpan(SpanContext(0x123, 0x456, False, TraceFlags(1)))))
+    record = logger.makeRecord("a", 20, "a.py", 1, "m", (), None)
+    capture_of(record)
+    detach(token)
+    OtlpHandler(exported.provider, DOCUMENTS).handle(record)
+    assert (exported.records[0].trace_id, exported.records[0].span_id) == (0x123, 0x456)
 
 
 def test_what_exporting_logs_is_not_exported(logger: logging.Logger) -> None:

@@ -206,6 +206,14 @@ def test_configuring_after_a_call_keeps_what_the_call_set(tmp_path: Path, capsys
     assert logger.level == logging.DEBUG
 
 
+def test_configuring_after_a_call_keeps_its_level(tmp_path: Path) -> None:
+    logger = setup_logging(logging.ERROR)
+    configure_logging(settings(LOG_FILE=str(tmp_path / "x.log")))
+    logger.warning("hello")
+    assert logger.level == logging.ERROR
+    assert (tmp_path / "x.log").read_text() == ""
+
+
 def test_resetting_gives_the_root_logger_its_level_back(tmp_path: Path, root: logging.Logger) -> None:
     configure_logging(settings(LOG_FILE=str(tmp_path / "x.log")))
     assert root.level == logging.INFO
