@@ -34,7 +34,7 @@ ENDINGS: Final = (
 _SQUASH: Final = str.maketrans("", "", "-_. ")
 _VERDICTS_LIMIT: Final = 4096
 
-# A text without any of these has no `name: value` to mask; one pass over a short text, no regular expression.
+# A lower-case text without any of these has no `name: value` to mask: one quick search instead of many.
 _HINTS: Final = (
     "pass",
     "pwd",
@@ -109,7 +109,7 @@ class Redactor:
     cache of names, so one instance serves all threads and survives a fork.
     """
 
-    __slots__ = ("_generic", "_hints", "_names", "_option", "_pairs", "_verdicts")
+    __slots__ = ("_generic", "_hinted", "_names", "_option", "_pairs", "_verdicts")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         own = sorted({squashed(name) for name in names} - {""})
@@ -129,7 +129,7 @@ class Redactor:
             rf"(?P<value>{_QUOTED})",
             _FLAGS,
         )
-        self._hints = _HINTS + tuple(sorted({name[:3] for name in own}))
+        self._hinted = re.compile("|".join(map(re.escape, (*_HINTS, *sorted({name[:3] for name in own}))))).search
 
     def hides(self, name: str) -> bool:
         """Say whether the value of a field of this name is masked."""
@@ -144,11 +144,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return the text with its secrets masked; a text without any comes back as it is, at little cost."""
         if ":" in text or "=" in text or "--" in text or "('" in text or "(b'" in text or '("' in text:
-            lowered = text.lower()
-            for hint in self._hints:
-                if hint in lowered:
-                    text = self._masked_pairs(text)
-                    break
+            if self._hinted(text.lower()):
+                text = self._masked_pairs(text)
         if "earer" in text or "asic" in text or "BE" in text or "BASIC" in text:
             text = _BEARER.sub(_masked_credentials, _PEM.sub(_masked_credentials, text))
         if "eyJ" in text:
