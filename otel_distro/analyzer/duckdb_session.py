@@ -49,8 +49,12 @@ def _fill_answer(connection: Any, pattern: str, scratch: Path, statement: str, p
     for attempt in range(1, _ATTEMPTS + 1):
         files = find_files(pattern)
         try:
-            sources = _shortened(files, scratch) if shorten else files
+            sources = (_shortened(files, scratch) if shorten else files) or [_nothing(scratch)]
             connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {statement}", [_literal(sources), *parameters])
+            if duckdb.__version__.startswith("1.") and (damage := find_damage(files)):
+                raise StoreError(
+                    damage
+                )  # before 2.0, DuckDB reads a gzipped file that is cut short as if it were whole
             return
         except duckdb.InvalidInputException as error:
             if shorten or "maximum_object_size" not in str(error):
@@ -87,14 +91,21 @@ def _connect(duckdb: Any, scratch: str) -> Any:
 
 
 def _literal(files: list[Path]) -> list[str]:
-    """Return the files as DuckDB takes them: absolute, no character a glob; an empty one where there is none."""
-    names = [glob.escape(os.path.abspath(file)) for file in files] or [os.devnull]
+    """Return the files as DuckDB takes them: absolute, and no character of theirs is a glob."""
+    names = [glob.escape(os.path.abspath(file)) for file in files]
     for name in names:
         try:
             name.encode()
         except UnicodeEncodeError:
             raise StoreError(f"{name!r} has a name that is not UTF-8; rename it") from None
     return names
+
+
+def _nothing(scratch: Path) -> Path:
+    """Return an empty file, which DuckDB wants where there is none to read."""
+    empty = scratch / "nothing.log"
+    empty.touch()
+    return empty
 
 
 def _shortened(files: list[Path], scratch: Path) -> list[Path]:

@@ -20,27 +20,23 @@ LINE_LIMIT: Final = 16 << 20  # bytes; DuckDB keeps two such buffers a thread, s
 Question = tuple[str, list[Any]]
 
 _READ: Final = f"ignore_errors = true, hive_partitioning = false, maximum_object_size = {LINE_LIMIT}"
-_ERRORS: Final = "level IN (" + ", ".join(f"'{level}'" for level in ERROR_LEVELS) + ")"
 _IN_WINDOW: Final = "us >= ? AND us < ?"
 _PLAIN: Final = re.compile(r"[\w@.:-]+")
 _WITH_FRACTION: Final = re.compile(r"-?\d*\.?\d*(?:[eE][+-]?\d+)?")
 
 
-def _microseconds(text: str) -> str:
-    """Return SQL that reads a time; the second form (comma, small z) is tried only where the first gives nothing."""
-    return (
-        f"coalesce(epoch_us(try_cast({text} AS TIMESTAMPTZ)),"
-        f" epoch_us(try_cast(replace(upper({text}), ',', '.') AS TIMESTAMPTZ)))"
-    )
-
-
+# The second form (comma before the fraction, small z) is tried only where the first gives nothing.
+_ANY_TIME: Final = (
+    "coalesce(epoch_us(try_cast((json->>'$.timestamp') AS TIMESTAMPTZ)),"
+    " epoch_us(try_cast(replace(upper(json->>'$.timestamp'), ',', '.') AS TIMESTAMPTZ)))"
+)
 # A line that begins as this package writes it, with a time of 27 characters, needs no second parsing.
-_ANY_TIME: Final = _microseconds("(json->>'$.timestamp')")
 _LINE_TIME: Final = (
     """CASE WHEN starts_with(json::VARCHAR, '{"timestamp":"') AND substring(json::VARCHAR, 41, 2) = 'Z"'"""
     f" THEN coalesce(epoch_us(try_cast(substring(json::VARCHAR, 15, 27) AS TIMESTAMPTZ)), {_ANY_TIME})"
     f" ELSE {_ANY_TIME} END"
 )
+_LINES: Final = f"SELECT json, {_LINE_TIME} AS us FROM read_ndjson_objects(?, {_READ})"
 
 ORDERED: Final = {
     True: "SELECT json FROM answer WHERE us IS NOT NULL"
@@ -59,16 +55,12 @@ def search_question(query: Query) -> Question:
         conditions.append(_IN_WINDOW)
         parameters += _bounds(query.window)
     for field, texts in query.where:
-        if all(map(stands_as_it_is, texts)):  # looking for the text first is far cheaper than parsing every line
-            found = " OR contains(json::VARCHAR, ?::VARCHAR)" * len(texts)
-            conditions.append(f"(contains(json::VARCHAR, '\\u'){found})")
-            parameters += texts
-        conditions.append(f"(json->>'$.{field}') IN ({', '.join('?' * len(texts))})")
-        parameters += texts
-    lines = f"SELECT json, {_LINE_TIME} AS us FROM read_ndjson_objects(?, {_READ})"
+        condition, values = _has(field, texts)
+        conditions.append(condition)
+        parameters += values
     statement = (
         "SELECT us, CASE WHEN us IS NOT NULL THEN json END AS json"
-        f" FROM ({lines}) WHERE us IS NULL OR ({' AND '.join(conditions)})"
+        f" FROM ({_LINES}) WHERE us IS NULL OR ({' AND '.join(conditions)})"
     )
     return statement, parameters
 
@@ -84,24 +76,27 @@ def stands_as_it_is(text: str) -> bool:
 
 def hours_question(window: Window, first: datetime) -> Question:
     """Return the question for counts: `slot` (hours since `first`, NULL for broken lines), `total`, `errors`."""
+    is_error, levels = _has("level", ERROR_LEVELS)
+    slot = f"CASE WHEN us IS NOT NULL THEN (us - {_micros(first)}) // {HOUR // MICROSECOND} END"
     statement = (
-        f"SELECT CASE WHEN us IS NOT NULL THEN (us - {_micros(first)}) // {HOUR // MICROSECOND} END AS slot,"
-        f" count(*) AS total, count(*) FILTER (WHERE {_ERRORS}) AS errors"
-        f" FROM ({_columns('level')}) WHERE us IS NULL OR ({_IN_WINDOW}) GROUP BY slot"
+        "SELECT slot, count(*) AS total, count(*) FILTER (WHERE error) AS errors"
+        f" FROM (FROM ({_LINES}) SELECT {slot} AS slot, coalesce({is_error}, false) AS error"
+        f" WHERE us IS NULL OR ({_IN_WINDOW})) GROUP BY slot"
     )
-    return statement, _bounds(window)
+    return statement, [*levels, *_bounds(window)]
 
 
 def groups_question(window: Window) -> Question:
     """Return the question for groups of errors: `broken`, type and place, `count`, `first`, `last`, `latest`."""
-    source = _columns("level", "error_type", "logger", "module", "function", "line", "message", "log_id")
+    is_error, levels = _has("level", ERROR_LEVELS)
+    place = ", ".join(f"(json->>'$.{field}') AS {field}" for field in ("error_type", "logger", "module", "function"))
     statement = (
-        "SELECT us IS NULL AS broken, error_type, logger, module, function, try_cast(line AS BIGINT) AS line,"
+        f"SELECT us IS NULL AS broken, {place}, try_cast((json->>'$.line') AS BIGINT) AS line,"
         " count(*) AS count, min(us) AS first, max(us) AS last,"
-        " max(struct_pack(us := us, log_id := log_id, message := message)) AS latest"
-        f" FROM ({source}) WHERE us IS NULL OR ({_IN_WINDOW} AND {_ERRORS}) GROUP BY ALL"
+        " max(struct_pack(us := us, log_id := (json->>'$.log_id'), message := (json->>'$.message'))) AS latest"
+        f" FROM ({_LINES}) WHERE us IS NULL OR ({_IN_WINDOW} AND {is_error}) GROUP BY ALL"
     )
-    return statement, _bounds(window)
+    return statement, [*_bounds(window), *levels]
 
 
 def size_question() -> Question:
@@ -109,11 +104,14 @@ def size_question() -> Question:
     return f"SELECT count(*) AS n FROM read_ndjson_objects(?, {_READ})", []
 
 
-def _columns(*names: str) -> str:
-    """Return SQL that reads only these fields and the time, cheaper than reading whole documents."""
-    declared = ", ".join(f"{name}: 'VARCHAR'" for name in ("timestamp", *names))
-    read = f"read_json(?, format = 'newline_delimited', columns = {{{declared}}}, {_READ})"
-    return f"SELECT *, {_microseconds('timestamp')} AS us FROM {read}"
+def _has(field: str, texts: tuple[str, ...]) -> Question:
+    """Return the condition that the field has one of the texts."""
+    condition = f"(json->>'$.{field}') IN ({', '.join('?' * len(texts))})"
+    if not all(map(stands_as_it_is, texts)):
+        return condition, [*texts]
+    # Looking for the text is far cheaper than parsing the line, and CASE does not work out what it does not need.
+    found = " OR contains(json::VARCHAR, ?::VARCHAR)" * len(texts)
+    return f"CASE WHEN contains(json::VARCHAR, '\\u'){found} THEN {condition} ELSE false END", [*texts, *texts]
 
 
 def _micros(moment: datetime) -> int:

@@ -129,7 +129,6 @@ def test_values_of_unexpected_types_are_kept_as_they_are(tmp_path: Path, fields:
         "2025-03-02T08:20:00+08:00",
         "2025-03-02T08:20:00,5+0800",
         "2025-03-01T20:50:00.5-03:30",
-        "2025-03-01T19:20-05",
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
@@ -307,7 +306,7 @@ def test_a_damaged_gzip_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_a_file_nobody_may_read_is_an_error_that_names_it() -> None:
     program = (
-        "import os, sys, duckdb\n"
+        "import decimal, os, sys, uuid, duckdb\n"
         "from otel_distro.analyzer.local import LocalStore\n"
         "if os.geteuid() == 0:\n"
         "    os.setgid(65534); os.setuid(65534)\n"
