@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -16,6 +16,11 @@ from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
 from otel_distro.logs.document import Documents
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.line_file import LineFile
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler  # no generic type before Python 3.11
 
 _log: Final = logging.getLogger("otel_distro")
 
@@ -96,7 +101,7 @@ class JsonFileHandler(_Sink):
             _log.warning("%s", problem)
 
 
-class ConsoleHandler(logging.StreamHandler[TextIO]):
+class ConsoleHandler(_StreamHandler):
     """Write each record to what `sys.stdout` is at that moment, one whole line by one write.
 
     A stream that is closed, broken or absent drops the line and counts it in `dropped`. Thread and fork safe.
