@@ -5,27 +5,46 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from otel_distro.analyzer.duckdb_sql import LINE_LIMIT
-from otel_distro.analyzer.files import find_damage, find_files, opened, without_long_lines
+from otel_distro.analyzer.document_text import parsed
+from otel_distro.analyzer.duckdb_sql import LINE_LIMIT, Question
+from otel_distro.analyzer.files import find_damage, find_files
+from otel_distro.analyzer.long_lines import LongLines
+from otel_distro.analyzer.model import Document
 from otel_distro.errors import StoreError
+
+T = TypeVar("T")
 
 MEMORY_LIMIT: Final = "512MB"
 _MOST_THREADS: Final = 4
 _ATTEMPTS: Final = 4
 
 
-@contextmanager
-def answered(pattern: str, statement: str, parameters: list[Any]) -> Iterator[Any]:
-    """Run `CREATE TEMP TABLE answer AS <statement>` over the files of a pattern and give the connection that holds it.
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What was read of an answer, and how its documents become whole."""
 
-    The first parameter of the statement is the list of files. Everything that can fail on files fails before the
-    connection is given: a file that is rotated away meanwhile starts the question anew, a line longer than `LINE_LIMIT`
-    stands for a broken one. What does not fit the memory limit goes to a folder for temporary files, gone afterwards.
+    value: T
+    _long_lines: LongLines | None
+
+    def document(self, text: str) -> Document | None:
+        """Return the document of a row's text, or None where Python cannot hold it (nested thousands deep)."""
+        document = parsed(text)
+        return document if document is None or self._long_lines is None else self._long_lines.whole(document)
+
+
+@contextmanager
+def answered(pattern: str, question: Question, read: Callable[[Any], T]) -> Iterator[Answer[T]]:
+    """Put a question over the files of a pattern and give what `read` reads from the table `answer`.
+
+    `read` is called with the connection, which stays open until the end of the block. What goes wrong with files goes
+    wrong before the block: a file that is rotated away meanwhile starts the question anew; lines too long for the
+    memory limit are put aside. What does not fit the limit goes to a folder for temporary files, gone afterwards.
     Each question has a connection of its own, so threads and forks do not meet.
 
     Raises:
@@ -33,37 +52,56 @@ def answered(pattern: str, statement: str, parameters: list[Any]) -> Iterator[An
     """
     duckdb = _import_duckdb()
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="otel-distro-") as scratch,
-            closing(_connect(duckdb, scratch)) as connection,
-        ):
-            _fill_answer(connection, pattern, Path(scratch), statement, parameters)
-            yield connection
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otel-distro-")))
+            connection = stack.enter_context(closing(_connect(duckdb, str(scratch))))
+            try:
+                value, long_lines = _ask(connection, pattern, scratch, question, read, None), None
+            except _TooLongError:
+                long_lines = stack.enter_context(closing(LongLines(scratch, LINE_LIMIT)))
+                value = _ask(connection, pattern, scratch, question, read, long_lines)
+            yield Answer(value, long_lines)
     except duckdb.Error as error:
         raise StoreError(f"{pattern} cannot be searched: {_first_line(error)}") from error
 
 
-def _fill_answer(connection: Any, pattern: str, scratch: Path, statement: str, parameters: list[Any]) -> None:
+class _TooLongError(Exception):
+    """The lines do not fit the memory limit as they are."""
+
+
+def _ask(  # noqa: PLR0913, PLR0917 -- one question with all that belongs to it
+    connection: Any,
+    pattern: str,
+    scratch: Path,
+    question: Question,
+    read: Callable[[Any], T],
+    long_lines: LongLines | None,
+) -> T:
     duckdb = _import_duckdb()
-    shorten = False
-    for attempt in range(1, _ATTEMPTS + 1):
+    statement, parameters = question
+    for _ in range(_ATTEMPTS):
         files = find_files(pattern)
         try:
-            sources = (_shortened(files, scratch) if shorten else files) or [_nothing(scratch)]
+            sources = (long_lines.without(files) if long_lines else files) or [_nothing(scratch)]
             connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {statement}", [_literal(sources), *parameters])
-            if duckdb.__version__.startswith("1.") and (damage := find_damage(files)):
-                raise StoreError(
-                    damage
-                )  # before 2.0, DuckDB reads a gzipped file that is cut short as if it were whole
-            return
-        except duckdb.InvalidInputException as error:
-            if shorten or "maximum_object_size" not in str(error):
-                raise
-            shorten = True
+            value = read(connection)
+        except (duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
+            if long_lines is None and _is_too_long(duckdb, error):
+                raise _TooLongError from error
+            raise
         except (duckdb.IOException, FileNotFoundError) as error:
-            damage = find_damage(files)
-            if damage or attempt == _ATTEMPTS:
-                raise StoreError(damage or f"{pattern} cannot be read: {_first_line(error)}") from error
+            last = error
+            if damage := find_damage(files):
+                raise StoreError(damage) from error
+        else:
+            if duckdb.__version__.startswith("1.") and (damage := find_damage(files)):
+                raise StoreError(damage)  # before 2.0, DuckDB takes a gzipped file that is cut short for whole
+            return value
+    raise StoreError(f"{pattern} cannot be read: {_first_line(last)}") from last
+
+
+def _is_too_long(duckdb: Any, error: Exception) -> bool:
+    return isinstance(error, duckdb.OutOfMemoryException) or "maximum_object_size" in str(error)
 
 
 def _import_duckdb() -> Any:
@@ -106,24 +144,6 @@ def _nothing(scratch: Path) -> Path:
     empty = scratch / "nothing.log"
     empty.touch()
     return empty
-
-
-def _shortened(files: list[Path], scratch: Path) -> list[Path]:
-    """Return the files with a copy in the place of each that has a line DuckDB cannot hold."""
-    return [
-        _shortened_copy(file, scratch / f"{n}.log") if _has_long_line(file) else file for n, file in enumerate(files)
-    ]
-
-
-def _has_long_line(file: Path) -> bool:
-    with opened(file) as stream:
-        return any(line == b"-\n" for line in without_long_lines(stream, LINE_LIMIT))
-
-
-def _shortened_copy(file: Path, copy: Path) -> Path:
-    with opened(file) as stream, copy.open("wb") as target:
-        target.writelines(without_long_lines(stream, LINE_LIMIT))
-    return copy
 
 
 def _first_line(error: Exception) -> str:

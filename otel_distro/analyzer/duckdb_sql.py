@@ -46,6 +46,13 @@ ORDERED: Final = {
 }
 """The documents of the answer to `search_question`, newest first (True) or oldest first (False), up to a number."""
 
+LARGEST: Final = (
+    "SELECT error_type, logger, module, function, line, count, first, last, latest.message, latest.log_id"
+    " FROM answer WHERE NOT broken"
+    " ORDER BY count DESC, last DESC, error_type, logger, module, function, line LIMIT ?"
+)
+"""The groups of the answer to `groups_question`, the largest first, up to a number."""
+
 
 def search_question(query: Query) -> Question:
     """Return the question for whole documents: rows of `us` and `json`."""

@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -80,17 +79,3 @@ def find_damage(files: list[Path]) -> str | None:
 def opened(path: Path) -> BinaryIO:
     """Open a log file for reading bytes, unpacking it where its name ends with `.gz`."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-def without_long_lines(stream: BinaryIO, limit: int) -> Iterator[bytes]:
-    """Yield the stream with every line longer than `limit` bytes replaced by `-`, in memory of about `limit`.
-
-    The replacement is no JSON, so that whoever counts broken lines counts these as well.
-    """
-    while piece := stream.readline(limit + 1):
-        if len(piece) <= limit or piece.endswith(b"\n"):
-            yield piece
-            continue
-        while (rest := stream.readline(_BLOCK)) and not rest.endswith(b"\n"):
-            pass
-        yield b"-\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +9,7 @@ from typing import Any, Final
 from otel_distro.analyzer.duckdb_session import answered
 from otel_distro.analyzer.duckdb_sql import (
     EPOCH,
+    LARGEST,
     MICROSECOND,
     ORDERED,
     groups_question,
@@ -46,12 +45,17 @@ class LocalStore:
 
     def search(self, query: Query) -> Iterator[Document]:
         """Yield the documents that match; see `LogStore.search`."""
-        with answered(self._pattern, *search_question(query)) as connection:
-            self._skipped = _number(connection, "SELECT count(*) FROM answer WHERE us IS NULL")
-            connection.execute(ORDERED[query.newest_first], [_ALL if query.limit is None else query.limit])
-            while rows := connection.fetchmany(_BATCH):
-                for (text,) in rows:
-                    document = _parsed(text)
+        limit = _ALL if query.limit is None else query.limit
+
+        def ordered(connection: Any) -> tuple[int, Any]:
+            skipped = _number(connection, "SELECT count(*) FROM answer WHERE us IS NULL")
+            return skipped, connection.execute(ORDERED[query.newest_first], [limit])
+
+        with answered(self._pattern, search_question(query), ordered) as answer:
+            self._skipped, rows = answer.value
+            while batch := rows.fetchmany(_BATCH):
+                for (text,) in batch:
+                    document = answer.document(text)
                     if document is None:
                         self._skipped += 1
                     else:
@@ -60,27 +64,27 @@ class LocalStore:
     def count_by_hour(self, window: Window) -> Mapping[datetime, Count]:
         """Return counts by the hour; see `LogStore.count_by_hour`."""
         first = next(window.hours(), window.start)
-        with answered(self._pattern, *hours_question(window, first)) as connection:
-            rows = connection.execute("SELECT slot, total, errors FROM answer").fetchall()
+        counts = "SELECT slot, total, errors FROM answer"
+        with answered(self._pattern, hours_question(window, first), lambda c: c.execute(counts).fetchall()) as answer:
+            rows = answer.value
         self._skipped = sum(total for slot, total, _ in rows if slot is None)
         return {first + slot * HOUR: Count(total, errors) for slot, total, errors in rows if slot is not None}
 
     def top_errors(self, window: Window, limit: int) -> list[ErrorGroup]:
         """Return the largest groups of errors; see `LogStore.top_errors`."""
-        with answered(self._pattern, *groups_question(window)) as connection:
-            self._skipped = _number(connection, "SELECT coalesce(sum(count), 0) FROM answer WHERE broken")
-            rows = connection.execute(
-                "SELECT error_type, logger, module, function, line, count, first, last, latest.message, latest.log_id"
-                " FROM answer WHERE NOT broken"
-                " ORDER BY count DESC, last DESC, error_type, logger, module, function, line LIMIT ?",
-                [limit],
-            ).fetchall()
+
+        def largest(connection: Any) -> tuple[int, list[tuple[Any, ...]]]:
+            skipped = _number(connection, "SELECT coalesce(sum(count), 0) FROM answer WHERE broken")
+            return skipped, connection.execute(LARGEST, [limit]).fetchall()
+
+        with answered(self._pattern, groups_question(window), largest) as answer:
+            self._skipped, rows = answer.value
         return [_error_group(row) for row in rows]
 
     def extent(self) -> str:
         """Return how many lines of how many files there are."""
-        with answered(self._pattern, *size_question()) as connection:
-            lines = _number(connection, "SELECT n FROM answer")
+        with answered(self._pattern, size_question(), lambda c: _number(c, "SELECT n FROM answer")) as answer:
+            lines = answer.value
         files = len(find_files(self._pattern))
         return f"{lines:,} line{'s' * (lines != 1)} of {files} file{'s' * (files != 1)}"
 
@@ -106,20 +110,3 @@ def _error_group(row: tuple[Any, ...]) -> ErrorGroup:
         message=message,
         log_id=log_id,
     )
-
-
-def _parsed(text: str) -> Document | None:
-    """Return the document, or None where Python cannot hold what DuckDB could read (nested thousands deep).
-
-    The standard library's parser keeps whole numbers of any length exact; `NaN` becomes None and a number too large for
-    a float stays text, so that the document can be written as JSON again.
-    """
-    try:
-        return json.loads(text, parse_constant=lambda _: None, parse_float=_finite)  # type: ignore[no-any-return]
-    except (ValueError, RecursionError):
-        return None
-
-
-def _finite(text: str) -> float | str:
-    number = float(text)
-    return number if math.isfinite(number) else text

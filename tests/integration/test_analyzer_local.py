@@ -249,6 +249,21 @@ def test_a_line_of_ten_megabytes_is_read_and_one_past_the_limit_is_skipped(tmp_p
         assert analyzer.skipped == 2
 
 
+def test_hundreds_of_lines_of_a_megabyte_are_answered_whole(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    with path.open("wb") as file:
+        for number in range(300):
+            file.write(_line(log_id=f"{number:04d}", message=f"{number}" + "a" * 1_000_000))
+    analyzer = analyzer_of(path)
+    iterator = analyzer.iter_errors()
+    assert [(document["log_id"], len(document["message"])) for document in iterator] == [
+        (f"{number:04d}", len(str(number)) + 1_000_000) for number in reversed(range(300))
+    ]
+    assert ASK["rate"](analyzer) == 300
+    assert ASK["top"](analyzer) == 300
+    assert analyzer.skipped == 0
+
+
 def test_files_that_rotate_away_meanwhile_are_found_again_under_their_new_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

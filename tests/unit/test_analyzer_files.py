@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from otel_distro.analyzer.files import find_damage, find_files, without_long_lines
+from otel_distro.analyzer.files import find_damage, find_files
 from otel_distro.errors import StoreError
 
 
@@ -90,9 +87,3 @@ def test_damage_names_the_first_file_that_cannot_be_read_to_its_end(tmp_path: Pa
     cut.write_bytes(good.read_bytes()[:-9])
     assert find_damage([good, tmp_path / "gone.log"]) is None
     assert str(find_damage([good, cut])).startswith(f"{cut} is damaged")
-
-
-@given(st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b" ")), max_size=8), st.integers(1, 6))
-def test_lines_over_the_limit_and_no_others_are_replaced(lines: list[bytes], limit: int) -> None:
-    kept = list(without_long_lines(io.BytesIO(b"".join(line + b"\n" for line in lines)), limit))
-    assert kept == [line + b"\n" if len(line) <= limit else b"-\n" for line in lines]
