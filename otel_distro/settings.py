@@ -63,6 +63,11 @@ class Settings:
     log_line_limit: int
     http_metrics: str
     scope_labels: bool
+    prometheus_tls_cert_file: str
+    prometheus_tls_key_file: str
+    prometheus_tls_client_ca_file: str
+    prometheus_basic_auth_file: str
+    prometheus_bearer_token_file: str
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()
