@@ -7,16 +7,21 @@ import logging
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer
+from typing import Any, Final
 
+from otel_distro.metrics.access import Access
+from otel_distro.metrics.clients import Client, Clients
 from otel_distro.metrics.prometheus import chosen_format
 
 PATHS: Final = ("/", "/metrics")
 CLIENT_TIMEOUT: Final = 10.0
 MOST_CLIENTS: Final = 16
+_POLL_SECONDS: Final = 0.2
 
 _logger = logging.getLogger(__name__)
 
@@ -26,17 +31,22 @@ Page = Callable[[str], bytes]
 class MetricsServer:
     """Serves one page on one address until `close`; safe to use from any thread.
 
-    At most 16 clients are answered at once and a silent one is dropped after 10 s, so that none can starve the
-    application. Raises OSError where the address cannot be taken.
+    At most 16 clients are answered at once. Each has 10 s for its request, TLS handshake included, and 10 s to take the
+    answer, however it spreads its bytes: none can starve the application. `access` says who may read the page; by
+    default everybody who can reach the address. Raises OSError where the address cannot be taken.
     """
 
-    def __init__(self, page: Page, host: str = "localhost", port: int = 9464) -> None:
+    def __init__(self, page: Page, host: str = "localhost", port: int = 9464, *, access: Access | None = None) -> None:
         family, address = _address(host, port)
-        self._server = _Server(page, family, address)
+        self._access = access or Access()
+        self._server = _Server(page, family, address, self._access)
         self.host = host
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="otel-distro-metrics", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": _POLL_SECONDS},
+            name="otel-distro-metrics",
+            daemon=True,
         )
         self._thread.start()
 
@@ -44,17 +54,20 @@ class MetricsServer:
     def url(self) -> str:
         """Address of the page for a person or for Prometheus."""
         host = {"0.0.0.0": "localhost", "": "localhost", "::": "localhost"}.get(self.host, self.host)  # noqa: S104 -- compared
-        return f"http://[{host}]:{self.port}/metrics" if ":" in host else f"http://{host}:{self.port}/metrics"
+        scheme = "https" if self._access.encrypted else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/metrics"
 
     def close(self) -> None:
-        """Stop serving and free the port."""
+        """Stop serving, hang up on every client and free the port."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.clients.hang_up(late_only=False)
         self._thread.join(CLIENT_TIMEOUT)
 
     def forget(self) -> None:
-        """Close the inherited socket in a forked child, where no thread serves it; the parent goes on serving."""
+        """Close the inherited sockets in a forked child, where no thread serves them; the parent goes on serving."""
         self._server.socket.close()
+        self._server.clients.forget()
 
 
 def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
@@ -65,63 +78,139 @@ def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
     return family, (str(address[0]), int(address[1]))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(TCPServer):
+    # Not HTTPServer: it asks the name service for the machine's full name, which can take many seconds.
+    allow_reuse_address = True
     # Two processes must never answer in turn on one port.
     allow_reuse_port = False
+    # With the library's 5 a handful of clients at one moment would make the next ones wait a second for their retry.
+    request_queue_size = 4 * MOST_CLIENTS
 
-    def __init__(self, page: Page, family: int, address: tuple[str, int]) -> None:
+    def __init__(self, page: Page, family: int, address: tuple[str, int], access: Access) -> None:
         self.address_family = family
         self.page = page
-        self._places = threading.BoundedSemaphore(MOST_CLIENTS)
-        super().__init__(address, _Handler)
+        self.access = access
+        self.clients = Clients(MOST_CLIENTS, CLIENT_TIMEOUT)
+        self._warned: set[str] = set()
+        super().__init__(address, BaseHTTPRequestHandler)
 
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        if not self._places.acquire(blocking=False):
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError:
+            # Out of file descriptors: the client stays in the queue, and without a pause the loop would only spin.
+            time.sleep(_POLL_SECONDS)
+            raise
+
+    def service_actions(self) -> None:
+        self.clients.hang_up()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        client = self.clients.enter(request)
+        if client is None:
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            threading.Thread(
+                target=self._serve, args=(client, client_address), name="otel-distro-metrics-client", daemon=True
+            ).start()
+        except BaseException:
+            self.clients.leave(client)
+            raise
+
+    def _serve(self, client: Client, address: Any) -> None:
+        try:
+            context = self.access.tls()
+            if context:
+                client.connection.settimeout(CLIENT_TIMEOUT)
+                tls = context.wrap_socket(client.connection, server_side=True, do_handshake_on_connect=False)
+                client.connection = tls
+                tls.do_handshake()
+            _Handler(client, address, self)
+        except Exception:  # noqa: BLE001 -- whatever a client sends stays in its own thread
+            self.handle_error(client.connection, address)
         finally:
-            self._places.release()
+            self.clients.leave(client)
+            self.shutdown_request(client.connection)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 -- the library's signature
         error = sys.exc_info()[1]
-        if not isinstance(error, OSError):  # a client that went away is no news
+        # A client that went away is no news; a page that fails is news once, not at each scrape.
+        if not isinstance(error, OSError) and type(error).__name__ not in self._warned:
+            self._warned.add(type(error).__name__)
             _logger.warning("the metrics page could not be made: %r", error)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = CLIENT_TIMEOUT
-    server_version = "otel-distro"
-    sys_version = ""
+    # An answer always has a head, whatever the client has sent.
+    default_request_version = "HTTP/1.0"
+
+    def __init__(self, client: Client, address: Any, server: _Server) -> None:
+        self._client = client
+        super().__init__(client.connection, address, server)
+
+    def version_string(self) -> str:
+        return "otel-distro"
+
+    def parse_request(self) -> bool:
+        """Read the head and refuse what needs no page: False where the answer has been sent."""
+        if not super().parse_request():
+            return False
+        if not self.server.access.allows(self.headers.get("Authorization", "")):
+            challenges = [("WWW-Authenticate", challenge) for challenge in self.server.access.challenges]
+            self._refuse(HTTPStatus.UNAUTHORIZED, "The page wants credentials.", *challenges)
+        elif self.command not in ("GET", "HEAD"):
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only.", ("Allow", "GET, HEAD"))
+        elif self.path.partition("?")[0] not in PATHS:
+            self._refuse(HTTPStatus.NOT_FOUND, "The metrics are at /metrics.")
+        else:
+            return True
+        return False
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def _answer(self, *, with_body: bool) -> None:
-        if self.path.partition("?")[0] not in PATHS:
-            self.send_error(HTTPStatus.NOT_FOUND, explain="The metrics are at /metrics.")
-            return
         content_type = chosen_format(self.headers.get("Accept", ""))
-        body = self.server.page(content_type)
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", content_type)
+        coding = []
+        self._client.pause()
+        try:
+            body = self.server.page(content_type)
+        except Exception:  # noqa: BLE001 -- the reader is told by the status, the operator by the log
+            self.server.handle_error(self.connection, self.client_address)
+            self._client.renew()
+            self._refuse(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "The page could not be made; the application's log says why."
+            )
+            return
         if _takes_gzip(self.headers.get("Accept-Encoding", "")):
             body = gzip.compress(body, compresslevel=1)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Vary", "Accept, Accept-Encoding")
+            coding = [("Content-Encoding", "gzip")]
+        self._client.renew()
+        self._send(HTTPStatus.OK, content_type, body, *coding, ("Vary", "Accept, Accept-Encoding"))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _refuse(self, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> None:
+        self._send(status, "text/plain; charset=utf-8", f"{text}\n".encode(), *headers)
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Connection", "close")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if with_body:
+        if self.command != "HEAD":
             self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 -- the library's signature
+        """Answer a request that cannot be read, without an echo of what the client has sent."""
+        status = HTTPStatus(code)
+        self._refuse(status, f"{status.phrase}.")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's signature
         """Say nothing: a scrape every few seconds is no event."""
