@@ -37,8 +37,10 @@ def log_document(moment: datetime, number: int, **fields: Any) -> Document:
 
 
 def write_log(path: Path, documents: Iterable[Mapping[str, Any]]) -> Path:
-    """Write the documents as a log file of JSON lines."""
-    path.write_text("".join(json.dumps(document) + "\n" for document in documents), encoding="utf-8")
+    """Write the documents as a log file of JSON lines, without spaces as the package writes them."""
+    path.write_text(
+        "".join(json.dumps(document, separators=(",", ":")) + "\n" for document in documents), encoding="utf-8"
+    )
     return path
 
 
