@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
@@ -79,6 +80,7 @@ def _start(settings: Settings, auto_version: str) -> Iterator[str]:
         resource = _resource(auto_version)
         _isolated("traces", lambda: exporters.start_traces(settings, resource, _isolated))
         _isolated("metrics", lambda: exporters.start_metrics(settings, resource, _isolated))
+        _isolated("metrics of several processes", _name_group)
         logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated))
         _isolated("logging", lambda: _start_logging(settings, logs))
     yield from settings.problems
@@ -101,6 +103,13 @@ def _resource(auto_version: str) -> Any:
     if auto_version:
         attributes["telemetry.auto.version"] = auto_version
     return Resource.create(attributes)
+
+
+def _name_group() -> None:
+    """Name the group of this process in the environment, so that the processes it starts share its page."""
+    server = sys.modules.get("otel_distro.metrics.server")
+    if server is not None and server.page_service.folder:
+        os.environ["OTEL_DISTRO_GROUP_DIR"] = server.page_service.folder
 
 
 def _start_logging(settings: Settings, logger_provider: Any) -> None:

@@ -104,7 +104,7 @@ def _page_reader(settings: Settings) -> Any:
 def _serve_page(settings: Settings) -> None:
     from otel_distro.metrics.server import serve_page
 
-    serve_page(settings.prometheus_host, settings.prometheus_port)
+    serve_page(settings)
 
 
 def _reader_of(exporter: Any) -> Any:

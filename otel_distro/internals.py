@@ -6,9 +6,11 @@ A private name that has moved in a later release costs its feature and one warni
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -108,3 +110,92 @@ def start_log_export(resource: Resource, exporters: Sequence[Any], arguments: di
         provider.add_log_record_processor(processor_class(exporter))
     set_provider(provider)
     return provider
+
+
+class MetricsSdk(NamedTuple):
+    """The private parts of the metrics SDK that fast recording rests on."""
+
+    counter: Any
+    up_down_counter: Any
+    histogram: Any
+    gauge: Any
+    storage: Any
+    match: Any
+    measurement: Any
+    sum: Any
+    last_value: Any
+    explicit: Any
+    exponential: Any
+    drop: Any
+    hash_attributes: Any
+    always_off: Any
+    trace_based: Any
+    current_context: Callable[[], Any]
+    span_key: str
+
+
+def metrics_sdk() -> MetricsSdk | None:
+    """Return the parts of the metrics SDK that fast recording replaces, or None with one warning where one has gone."""
+    lost = "metrics are recorded the SDK's own way: slower, and each process for itself"
+    inner = "opentelemetry.sdk.metrics._internal"
+    parts = [
+        _private(module, name, lost)
+        for module, name in (
+            ("opentelemetry.sdk.metrics", "Counter"),
+            ("opentelemetry.sdk.metrics", "UpDownCounter"),
+            ("opentelemetry.sdk.metrics", "Histogram"),
+            ("opentelemetry.sdk.metrics", "_Gauge"),
+            (f"{inner}.metric_reader_storage", "MetricReaderStorage"),
+            (f"{inner}._view_instrument_match", "_ViewInstrumentMatch"),
+            (f"{inner}.measurement", "Measurement"),
+            (f"{inner}.aggregation", "_SumAggregation"),
+            (f"{inner}.aggregation", "_LastValueAggregation"),
+            (f"{inner}.aggregation", "_ExplicitBucketHistogramAggregation"),
+            (f"{inner}.aggregation", "_ExponentialBucketHistogramAggregation"),
+            (f"{inner}.aggregation", "_DropAggregation"),
+            (f"{inner}._view_instrument_match", "_hash_attributes"),
+            ("opentelemetry.sdk.metrics", "AlwaysOffExemplarFilter"),
+            ("opentelemetry.sdk.metrics", "TraceBasedExemplarFilter"),
+            ("opentelemetry.context", "_RUNTIME_CONTEXT"),
+            ("opentelemetry.trace.propagation", "_SPAN_KEY"),
+        )
+    ]
+    if any(part is None for part in parts) or not _has_private_attributes():
+        return None
+    runtime = parts[-2]
+    # The context variable itself, where there is one, saves two calls a measurement.
+    variable = getattr(runtime, "_current_context", None)
+    parts[-2] = variable.get if isinstance(variable, ContextVar) else runtime.get_current
+    return MetricsSdk(*parts)
+
+
+def renew_meter_locks(provider: Any) -> None:
+    """Give the meters of a provider free locks in a forked child: a thread of the parent may have held them."""
+    for meter in list(getattr(provider, "_meters", {}).values()):
+        if hasattr(meter, "_instrument_registration_lock"):
+            meter._instrument_registration_lock = threading.Lock()
+
+
+def _has_private_attributes() -> bool:
+    """Try the attributes that fast recording reads, on a provider of its own."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    provider: Any = MeterProvider([InMemoryMetricReader()], resource=Resource({}), shutdown_on_exit=False)
+    try:
+        instrument: Any = provider.get_meter("otel_distro.check").create_counter("check")
+        instrument.add(1)
+        consumer = instrument._measurement_consumer
+        (storage,) = consumer._reader_storages.values()
+        (match,) = storage._get_or_init_view_instrument_match(instrument)
+        (aggregation,) = match._attributes_aggregation.values()
+        wanted = (consumer._sdk_config.exemplar_filter, match._view._attribute_keys, match._name, aggregation._value)
+        return aggregation._value == 1 and instrument._meter_config._config.is_enabled and len(wanted) == 4
+    except (AttributeError, TypeError, ValueError) as error:
+        if "attributes" not in _warned:
+            _warned.add("attributes")
+            _logger.warning("this OpenTelemetry release keeps measurements in another way (%s): %s", error, "slow path")
+        return False
+    finally:
+        provider.shutdown()

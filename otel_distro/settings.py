@@ -68,6 +68,13 @@ class Settings:
     prometheus_tls_client_ca_file: str
     prometheus_basic_auth_file: str
     prometheus_bearer_token_file: str
+    prometheus_dir: str
+    prometheus_multiproc_dir: str
+    group_dir: str
+    series_limit: int
+    series_limits: tuple[tuple[str, int], ...]
+    gauge_rule: str
+    gauge_rules: tuple[tuple[str, str], ...]
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from otel_distro.errors import InputError
 from otel_distro.logs.document import Documents
+from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import COUNTER, Distribution, Families, Family, Value
 from otel_distro.settings import Settings
 
@@ -90,7 +91,7 @@ class RecordedMetrics:
         families = Families()
         data = self._reader.get_metrics_data()
         if data is not None:
-            families.add_all(data, scope_labels=False)
+            add_collected(families, data, scope_labels=False)
         return families
 
 

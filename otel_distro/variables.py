@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from otel_distro.errors import InputError
 
+_GAUGE_RULES: Final = ("most_recent", "sum", "min", "max", "each")
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -89,6 +90,20 @@ def _attributes(value: str) -> tuple[tuple[str, str], ...]:
             raise InputError("key=value pairs with commas between them")
         pairs.append((key.strip(), unquote(text.strip())))
     return tuple(pairs)
+
+
+def _limits(value: str) -> tuple[tuple[str, int], ...]:
+    pairs = _attributes(value)
+    if not all(number.isdecimal() and int(number) > 0 for _, number in pairs):
+        raise InputError("name=number pairs with commas between them")
+    return tuple((name, int(number)) for name, number in pairs)
+
+
+def _rules(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = _attributes(value)
+    if not all(rule in _GAUGE_RULES for _, rule in pairs):
+        raise InputError("name=rule pairs with commas between them, a rule being " + ", ".join(_GAUGE_RULES))
+    return pairs
 
 
 VARIABLES: Final[tuple[Variable, ...]] = (
@@ -298,6 +313,72 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "false",
         "`true` adds `otel_scope_name`, `otel_scope_version` and `otel_scope_schema_url` to every series of the page.",
         _boolean,
+    ),
+    Variable(
+        "OTEL_DISTRO_PROMETHEUS_DIR",
+        "prometheus_dir",
+        "path",
+        "",
+        "",
+        "Folder through which the processes of the service share their metrics; by default one in memory that they "
+        "find by themselves and that goes with the last of them.",
+        _text,
+    ),
+    Variable(
+        "PROMETHEUS_MULTIPROC_DIR",
+        "prometheus_multiproc_dir",
+        "path",
+        "",
+        "",
+        "The same folder under the name that prometheus_client gives it; its metrics of several processes stand on the "
+        "page as well.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_GROUP_DIR",
+        "group_dir",
+        "path",
+        "",
+        "",
+        "Set by a process for those that it starts, so that they share its page; not for you to set.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_SERIES_LIMIT",
+        "series_limit",
+        "integer",
+        "series",
+        "2000",
+        "Most series of one instrument; what is over goes into one with the label `otel_metric_overflow`.",
+        _integer(1, 10_000_000),
+    ),
+    Variable(
+        "OTEL_DISTRO_SERIES_LIMITS",
+        "series_limits",
+        "name=number list",
+        "series",
+        "",
+        "Other limits for single instruments by their OpenTelemetry names, as in `http_requests=5000,jobs=100`.",
+        _limits,
+    ),
+    Variable(
+        "OTEL_DISTRO_GAUGE_RULE",
+        "gauge_rule",
+        "choice",
+        "",
+        "most_recent",
+        "What a gauge shows that several processes set: `most_recent`, or of the living `sum`, `min`, `max`, or `each` "
+        "by its process id.",
+        _choice(*_GAUGE_RULES),
+    ),
+    Variable(
+        "OTEL_DISTRO_GAUGE_RULES",
+        "gauge_rules",
+        "name=rule list",
+        "",
+        "",
+        "Other rules for single gauges by their OpenTelemetry names, as in `queue_length=sum`.",
+        _rules,
     ),
     Variable(
         "OTEL_DISTRO_PROMETHEUS_TLS_CERT_FILE",

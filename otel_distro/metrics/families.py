@@ -1,4 +1,4 @@
-"""Metric families: what a page shows, made from the SDK's collected data.
+"""Metric families: what a page shows.
 
 One family has one name, type, help and unit; its series are keyed by their label pairs, sorted by name. Instruments of
 several scopes that share a name become one family: their series stand side by side, and equal series are added up.
@@ -12,17 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    ExponentialHistogram,
-    Gauge,
-    Histogram,
-    Metric,
-    MetricsData,
-    Sum,
-)
-
-from otel_distro.metrics.exponential import to_distribution
 from otel_distro.metrics.naming import label_name, metric_name, unit_name
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -92,52 +81,35 @@ class Families:
         """Return every family and sample name that is taken."""
         return {*self._by_name, *self._owner}
 
-    def add_all(self, data: MetricsData, *, scope_labels: bool) -> None:
-        """Add everything that a reader collected."""
-        for resource_metrics in data.resource_metrics:
-            for scope_metrics in resource_metrics.scope_metrics:
-                scope = _scope_labels(scope_metrics.scope) if scope_labels else {}
-                for metric in scope_metrics.metrics:
-                    self.add(metric, scope)
-
-    def add(self, metric: Metric, extra: Mapping[str, Any]) -> None:
-        """Add one instrument's data; `extra` are attributes that all its series get."""
-        described = _describe(metric)
-        if described is None:
-            self._warn(metric.name, "has a kind of data that no Prometheus page can show")
-            return
-        family = self._family(described, metric)
-        if family is None:
-            return
-        # Within one stream an attribute set may collapse onto another (1 and "1"): those are parts of one sum as well.
-        for point in metric.data.data_points:
-            labels = labels_of({**extra, **(point.attributes or {})} if extra else point.attributes or {})
-            if family.additive:
-                self._add(family, labels, _value(point, family.kind), metric.name)
-            else:
-                family.series[labels] = _value(point, GAUGE)
-
-    def _family(self, described: Family, metric: Metric) -> Family | None:
+    def family(self, described: Family, instrument: str) -> Family | None:
+        """Return the family to put an instrument's series into; None where its name is another kind's already."""
         known = self._by_name.get(described.name)
         if known is not None:
             if (known.kind, known.additive) == (described.kind, described.additive):
                 return known
             if {known.kind, described.kind} == {HISTOGRAM, SUMMARY}:
-                self._warn(metric.name, f"has bounds in one place and none in another; only the {known.kind} is shown")
+                self.warn(instrument, f"has bounds in one place and none in another; only the {known.kind} is shown")
             else:
-                self._warn(metric.name, f"is a {described.kind} here and a {known.kind} elsewhere; the first is shown")
+                self.warn(instrument, f"is a {described.kind} here and a {known.kind} elsewhere; the first is shown")
             return None
         taken = [name for name in described.sample_names() if name in self._owner]
         if taken:
             owner = self._owner[taken[0]]
-            self._warn(metric.name, f"would show as {taken[0]}, which is the name of {owner}; it is not shown")
+            self.warn(instrument, f"would show as {taken[0]}, which is the name of {owner}; it is not shown")
             return None
         self._by_name[described.name] = described
         for name in described.sample_names():
-            self._owner[name] = metric.name
+            self._owner[name] = instrument
         return described
 
-    def _add(self, family: Family, labels: Labels, value: Value, instrument: str) -> None:
+    def put(self, family: Family, labels: Labels, value: Value, instrument: str) -> None:
+        """Put one value into a family; where its labels are there already the two are added up, or the later one stays.
+
+        Within one stream an attribute set may collapse onto another (1 and "1"): those are parts of one sum as well.
+        """
+        if not family.additive:
+            family.series[labels] = value
+            return
         known = family.series.get(labels)
         if known is None:
             family.series[labels] = value
@@ -147,9 +119,10 @@ class Families:
             counts = tuple(a + b for a, b in zip(known.counts, value.counts, strict=True))
             family.series[labels] = Distribution(known.count + value.count, known.sum + value.sum, known.bounds, counts)
         else:
-            self._warn(instrument, f"has two sets of bounds for {dict(labels)}; the first is shown")
+            self.warn(instrument, f"has two sets of bounds for {dict(labels)}; the first is shown")
 
-    def _warn(self, instrument: str, what: str) -> None:
+    def warn(self, instrument: str, what: str) -> None:
+        """Warn of an instrument, once for each reason."""
         message = f"metric {instrument!r} {what}"
         if message not in self._warned:
             self._warned.add(message)
@@ -172,43 +145,23 @@ def labels_of(attributes: Mapping[str, Any]) -> Labels:
     return tuple(sorted(labels.items()))
 
 
-def _scope_labels(scope: Any) -> dict[str, Any]:
-    labels = {f"otel_scope_{key}": value for key, value in (scope.attributes or {}).items()}
-    labels["otel_scope_name"] = scope.name or ""
-    labels["otel_scope_version"] = scope.version or ""
-    labels["otel_scope_schema_url"] = scope.schema_url or ""
-    return labels
-
-
-def _describe(metric: Metric) -> Family | None:
-    data = metric.data
-    if isinstance(data, Sum):
-        monotonic = data.is_monotonic and data.aggregation_temporality == AggregationTemporality.CUMULATIVE
-        kind = COUNTER if monotonic else GAUGE
-    elif isinstance(data, Gauge):
-        kind = GAUGE
-    elif isinstance(data, ExponentialHistogram):
-        kind = HISTOGRAM
-    elif isinstance(data, Histogram):
-        bounded = any(point.explicit_bounds for point in data.data_points)
-        kind = HISTOGRAM if bounded else SUMMARY
-    else:
-        return None
-    unit = unit_name(metric.unit or "")
-    name = metric_name(metric.name)
+def described(name: str, kind: str, unit: str, description: str, *, additive: bool) -> Family:
+    """Return an empty family for an instrument, under the name that Prometheus scrapes without `_total`."""
+    word = unit_name(unit)
+    family = metric_name(name)
     if kind == COUNTER:
-        name = name.removesuffix("_total")
-    if unit and not name.endswith("_" + unit):
-        name = f"{name}_{unit}"
-    return Family(name, kind, metric.description or "", unit, additive=not isinstance(data, Gauge))
+        family = family.removesuffix("_total")
+    if word and not family.endswith("_" + word):
+        family = f"{family}_{word}"
+    return Family(family, kind, description, word, additive)
 
 
-def _value(point: Any, kind: str) -> Value:
-    if kind in (COUNTER, GAUGE):
-        value: int | float = point.value
-        return value
-    if hasattr(point, "explicit_bounds"):
-        bounds = tuple(map(float, point.explicit_bounds))
-        counts = tuple(point.bucket_counts) if bounds else ()
-        return Distribution(point.count, point.sum, bounds, counts)
-    return Distribution(*to_distribution(point))
+def scope_attributes(name: str, version: str, schema_url: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that tell the scope of an instrument, for pages that are asked to show it."""
+    labels = {f"otel_scope_{key}": value for key, value in attributes.items()}
+    return {
+        **labels,
+        "otel_scope_name": name,
+        "otel_scope_version": version,
+        "otel_scope_schema_url": schema_url,
+    }

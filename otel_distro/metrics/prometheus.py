@@ -6,88 +6,51 @@ Sources: Prometheus documentation, "Exposition formats"; OpenMetrics specificati
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter
-from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
-from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as classic_exposition
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
-from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Families, Family, Labels, labels_of
+from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Family, Labels, labels_of
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_EOF: Final = b"# EOF\n"
+EOF: Final = b"# EOF\n"
 
 _logger = logging.getLogger(__name__)
 
 
-class PrometheusReader(MetricReader):
-    """Reader whose metrics are fetched as a page.
+def page_text(
+    families: Iterable[Family], resource: Mapping[str, Any] | None, *, openmetrics: bool
+) -> tuple[bytes, set[str]]:
+    """Return the text of the families and the names that it takes; `resource` makes `target_info`, None leaves it out.
 
-    Safe to read from several threads: pages are made one after another. `registries` are prometheus_client registries
-    whose metrics stand on the page as well, as far as their names are not taken.
+    Without the end that OpenMetrics wants, so that more can follow.
     """
+    lines: list[str] = []
+    taken: set[str] = set()
+    if resource:
+        lines.extend(_target(resource, openmetrics=openmetrics))
+        taken.update(("target", "target_info"))
+    for family in families:
+        taken.update((family.name, *family.sample_names()))
+        lines.extend(_lines(family, openmetrics=openmetrics))
+    return ("\n".join(lines).encode() + b"\n" if lines else b""), taken
 
-    def __init__(
-        self,
-        *,
-        scope_labels: bool = False,
-        target_info: bool = True,
-        registries: Iterable[CollectorRegistry] = (),
-    ) -> None:
-        cumulative = AggregationTemporality.CUMULATIVE
-        kinds = (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter)
-        super().__init__(preferred_temporality=dict.fromkeys(kinds, cumulative))
-        self._scope_labels = scope_labels
-        self._target_info = target_info
-        self._registries = tuple(registries)
-        self._lock = threading.Lock()
-        self._data: MetricsData | None = None
-        self._warned: set[str] = set()
 
-    def page(self, content_type: str = TEXT) -> bytes:
-        """Return the whole page in the format that `content_type` (`TEXT` or `OPENMETRICS`) names."""
-        openmetrics = content_type == OPENMETRICS
-        with self._lock:
-            self._data = None
-            self.collect()
-            data, self._data = self._data, None
-            families = Families(self._warned)
-            if data is not None:
-                families.add_all(data, scope_labels=self._scope_labels)
-            lines: list[str] = []
-            if self._target_info and data is not None:
-                lines.extend(_target(data, openmetrics=openmetrics))
-            for family in families:
-                lines.extend(_lines(family, openmetrics=openmetrics))
-            body = "\n".join(lines).encode() + b"\n" if lines else b""
-            taken = {*families.names(), *(("target", "target_info") if lines else ())}
-            return body + self._foreign(taken, openmetrics=openmetrics) + (_EOF if openmetrics else b"")
-
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: object) -> None:  # noqa: ARG002 -- the SDK's signature
-        self._data = metrics_data
-
-    def shutdown(self, timeout_millis: float = 30_000, **_: object) -> None:
-        """Do nothing: the page holds no resource."""
-
-    def _foreign(self, taken: set[str], *, openmetrics: bool) -> bytes:
-        exposition: Any = openmetrics_exposition if openmetrics else classic_exposition
-        pages = []
-        for registry in self._registries:
-            rest = _Rest(registry, taken, self._warned)
-            pages.append(exposition.generate_latest(rest).removesuffix(_EOF))
-        return b"".join(pages)
+def foreign_text(registries: Iterable[Any], taken: set[str], warned: set[str], *, openmetrics: bool) -> bytes:
+    """Return the text of prometheus_client registries as far as their names are not taken; one that is warns once."""
+    exposition: Any = openmetrics_exposition if openmetrics else classic_exposition
+    pages = (exposition.generate_latest(_Rest(registry, taken, warned)) for registry in registries)
+    return b"".join(page.removesuffix(EOF) for page in pages)
 
 
 class _Rest:
     """A registry's metrics whose names are not on the page yet."""
 
-    def __init__(self, registry: CollectorRegistry, taken: set[str], warned: set[str]) -> None:
+    def __init__(self, registry: Any, taken: set[str], warned: set[str]) -> None:
         self._registry = registry
         self._taken = taken
         self._warned = warned
@@ -124,16 +87,12 @@ def chosen_format(accept: str) -> str:
     return OPENMETRICS if best[OPENMETRICS] > 0 and best[OPENMETRICS] >= best[TEXT] else TEXT
 
 
-def _target(data: MetricsData, *, openmetrics: bool) -> Iterator[str]:
-    attributes: dict[str, Any] = {}
-    for resource_metrics in data.resource_metrics:
-        attributes.update(resource_metrics.resource.attributes)
-    if attributes:
-        # The text format has no info type; there the sample is a gauge of its own name.
-        head, kind = ("target", "info") if openmetrics else ("target_info", "gauge")
-        yield f"# HELP {head} Target metadata"
-        yield f"# TYPE {head} {kind}"
-        yield f"target_info{_braces(labels_of(attributes))} 1"
+def _target(attributes: Mapping[str, Any], *, openmetrics: bool) -> Iterator[str]:
+    # The text format has no info type; there the sample is a gauge of its own name.
+    head, kind = ("target", "info") if openmetrics else ("target_info", "gauge")
+    yield f"# HELP {head} Target metadata"
+    yield f"# TYPE {head} {kind}"
+    yield f"target_info{_braces(labels_of(attributes))} 1"
 
 
 def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:

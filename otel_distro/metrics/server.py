@@ -1,97 +1,221 @@
-"""Who serves the metrics page of this process, and on which ports."""
+"""Who serves the metrics page of this process and its group, and on which ports."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
-from typing import Final
+import time
+from dataclasses import dataclass
+from typing import Any, Final
 
 from opentelemetry.metrics import get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import REGISTRY
 
+from otel_distro.errors import InputError
+from otel_distro.internals import metrics_sdk, renew_meter_locks
+from otel_distro.metrics import group as groups
+from otel_distro.metrics.election import Seat, Ticker
+from otel_distro.metrics.group import Group
 from otel_distro.metrics.http import MetricsServer
-from otel_distro.metrics.prometheus import PrometheusReader
+from otel_distro.metrics.limits import Limits
+from otel_distro.metrics.merge import GaugeRules
+from otel_distro.metrics.reader import PrometheusReader
+from otel_distro.metrics.recording import install
+from otel_distro.metrics.store import CellStore
 from otel_distro.settings import Settings
+
+_OBSERVE_EVERY: Final = 5.0  # seconds between two rounds of observable instruments for the other processes' pages
 
 _logger = logging.getLogger(__name__)
 
 
-class PageService:
-    """The page of one process: its reader, and a server for each port it is served on.
+@dataclass
+class _Wish:
+    """An address that the page is to be served at by one process of the group."""
 
-    Safe to use from any thread. In a forked child no server is left: the parent serves on.
+    host: str
+    port: int
+    seat: Seat | None
+    server: MetricsServer | None = None
+    warned: bool = False
+
+
+class PageService:
+    """The page of one process and its group: its reader, and the addresses it is served at.
+
+    Safe to use from any thread. Every process of the group wishes to serve; the one that has the seat does, and when it
+    dies another one takes over within two seconds. A forked child goes on wishing with its parent's wishes.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._reader: PrometheusReader | None = None
-        self._servers: dict[int, MetricsServer] = {}
-        self._watching_forks = False
+        self._group: Group | None = None
+        self._wishes: dict[int, _Wish] = {}
+        self._ticker = Ticker(self.tick)
+        self._observed = 0.0
 
-    def reader(self, settings: Settings) -> PrometheusReader:
-        """Return the reader of this process's page; made on the first call."""
+    @property
+    def folder(self) -> str:
+        """Folder of the group that this package made, for the processes that this one starts; else empty."""
+        return str(self._group.folder) if self._group is not None and self._group.ours else ""
+
+    def reader(self, settings: Settings, port: int | None = None) -> PrometheusReader:
+        """Return the reader of this process's page; made on the first call, and the group joined."""
         with self._lock:
             if self._reader is None:
-                self._reader = PrometheusReader(scope_labels=settings.scope_labels, registries=(REGISTRY,))
+                self._reader = self._new_reader(settings, settings.prometheus_port if port is None else port)
             return self._reader
 
-    def attach(self, settings: Settings) -> bool:
+    def attach(self, settings: Settings, port: int) -> bool:
         """Make sure that the global meter provider feeds the page; False where it is not the SDK's and so cannot."""
         with self._lock:
             if self._reader is not None:
                 return True
             provider = get_meter_provider()
             if isinstance(provider, MeterProvider):
-                provider.add_metric_reader(self.reader(settings))
+                provider.add_metric_reader(self.reader(settings, port))
                 return True
-            new = MeterProvider(metric_readers=[self.reader(settings)])
+            new = MeterProvider(metric_readers=[self.reader(settings, port)])
             set_meter_provider(new)
             return get_meter_provider() is new
 
-    def serve(self, host: str, port: int) -> MetricsServer:
-        """Serve the page at an address; return the server that is there already if it is ours.
+    def serve(self, settings: Settings, host: str, port: int) -> MetricsServer | None:
+        """Serve the page at an address, now or as soon as no other process of the group does.
 
-        Raises OSError where the address cannot be taken.
+        Returns the server where this process serves, else None. Raises OSError where a stranger has the address and
+        InputError where the page is to be protected and cannot be.
         """
         with self._lock:
-            if port in self._servers:
-                return self._servers[port]
-            if self._reader is None:
-                raise RuntimeError("no reader: call reader() or attach() first")
-            if not self._watching_forks:
-                os.register_at_fork(after_in_child=self._after_fork)
-                self._watching_forks = True
-            server = MetricsServer(self._reader.page, host, port)
-            self._servers[server.port] = server
-            return server
+            wish = self._wishes.get(port)
+            if wish is None:
+                seat = Seat(self._group.folder, f"port-{port}") if self._group is not None and port else None
+                wish = _Wish(host, port, seat)
+                self._wishes[port] = wish
+            try:
+                self._fulfil(wish)
+            except OSError:
+                wish.warned = True
+                raise
+            finally:
+                self._ticker.start()
+            return wish.server
 
-    def serving(self, port: int) -> bool:
-        """Whether this process serves its page at the port."""
-        return port in self._servers
+    def serving(self, port: int) -> MetricsServer | None:
+        """Return the server of this process at the port, if there is one."""
+        wish = self._wishes.get(port)
+        return wish.server if wish else None
 
     def close(self) -> None:
-        """Stop every server and free its port; the page can be served again."""
+        """Stop every server, free its port and wish for none."""
         with self._lock:
-            while self._servers:
-                self._servers.popitem()[1].close()
+            self._ticker.stop()
+            while self._wishes:
+                _, wish = self._wishes.popitem()
+                if wish.server is not None:
+                    wish.server.close()
+                if wish.seat is not None:
+                    wish.seat.leave()
+
+    def tick(self) -> None:
+        """Do what is to be done every second: take over from a process that died, observe, fold."""
+        try:
+            with self._lock:
+                for wish in list(self._wishes.values()):
+                    self._retry(wish)
+                reader = self._reader
+            now = time.monotonic()
+            if reader is not None and now - self._observed >= _OBSERVE_EVERY:
+                self._observed = now
+                reader.observe()
+                if any(wish.server is not None for wish in self._wishes.values()):
+                    reader.fold()
+        except Exception as error:  # noqa: BLE001 -- the next second tries again; the application must not see it
+            _logger.debug("the metrics page was not tended: %r", error)
+
+    def _new_reader(self, settings: Settings, port: int) -> PrometheusReader:
+        sdk = metrics_sdk()
+        if sdk is not None:
+            install(sdk)
+            self._group = groups.join(settings, settings.prometheus_host, port)
+        group = self._group
+        store = CellStore(group.new_file if group is not None else None)
+        if group is not None:
+            # At once, not with the first measurement: whoever comes next must see that the group lives.
+            store.open()
+            atexit.register(self._leave)
+        os.register_at_fork(after_in_child=self._after_fork)
+        return PrometheusReader(
+            scope_labels=settings.scope_labels,
+            registries=_registries(settings),
+            store=store,
+            folder=group.folder if group is not None else None,
+            rules=GaugeRules(settings.gauge_rule, settings.gauge_rules),
+            limits=Limits(settings.series_limit, dict(settings.series_limits)),
+        )
+
+    def _fulfil(self, wish: _Wish) -> None:
+        if wish.server is None and self._reader is not None and (wish.seat is None or wish.seat.take()):
+            wish.server = MetricsServer(self._reader.page, wish.host, wish.port)
+
+    def _retry(self, wish: _Wish) -> None:
+        try:
+            self._fulfil(wish)
+        except (OSError, InputError) as error:
+            if not wish.warned:
+                wish.warned = True
+                warn_not_served(wish.host, wish.port, error)
+
+    def _leave(self) -> None:
+        """Leave the group at the end of the process; its values stay for the others."""
+        if self._reader is not None:
+            self._reader.store.close()
+        if self._group is not None:
+            self._group.leave()
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
-        while self._servers:
-            self._servers.popitem()[1].forget()
+        for wish in self._wishes.values():
+            if wish.server is not None:
+                wish.server.forget()
+                wish.server = None
+            if wish.seat is not None:
+                wish.seat.forget()
+            wish.warned = False
+        # Where there is no group, the parent serves its own values and the child cannot add to them.
+        self._wishes = {port: wish for port, wish in self._wishes.items() if wish.seat is not None}
+        if self._reader is not None:
+            renew_meter_locks(get_meter_provider())
+            self._reader.after_fork()
+        self._observed = time.monotonic() - _OBSERVE_EVERY
+        if self._wishes:
+            self._ticker.start()
 
 
 page_service: Final = PageService()
+
+
+def _registries(settings: Settings) -> tuple[Any, ...]:
+    """Return prometheus_client's registries whose metrics belong on the page; in its process mode that of its files."""
+    if not settings.prometheus_multiproc_dir:
+        return (REGISTRY,)
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=settings.prometheus_multiproc_dir)  # type: ignore[no-untyped-call]
+    return (registry,)
 
 
 def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsServer | None:
     """Serve the metrics page at `http://localhost:<port>/metrics` and print the address; return the server.
 
     `host` is by default `OTEL_EXPORTER_PROMETHEUS_HOST`, that is localhost; port 0 takes a free one. Works with and
-    without the prefix command. A second call for a port, or a port that somebody else has, is one clear message and
-    None: nothing is raised.
+    without the prefix command. A second call for a port, a port that another process of the service serves already, or
+    one that somebody else has, is one clear message and None: nothing is raised.
     """
     settings = Settings.current()
     if settings.disabled:
@@ -100,7 +224,7 @@ def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsSe
     if not isinstance(port, int) or not 0 <= port <= 65535:
         _logger.warning("metrics are not served: port=%.100r is not a whole number from 0 to 65535", port)
         return None
-    if not page_service.attach(settings):
+    if not page_service.attach(settings, port):
         _logger.warning(
             "metrics are not served on port %s: the meter provider of this process is %s, which no page can read; "
             "call start_metrics_server before it is set",
@@ -108,27 +232,41 @@ def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsSe
             type(get_meter_provider()).__qualname__,
         )
         return None
-    again = page_service.serving(port)
-    server = serve_page(host or settings.prometheus_host, port)
-    if server is None:
+    known = page_service.serving(port)
+    if known is not None:
+        print(f"Metrics are already served at {known.url}")  # noqa: T201 -- the same
         return None
-    if again:
-        print(f"Metrics are already served at {server.url}")  # noqa: T201 -- the same
+    return _serve_and_say(settings, host or settings.prometheus_host, port)
+
+
+def _serve_and_say(settings: Settings, host: str, port: int) -> MetricsServer | None:
+    try:
+        server = page_service.serve(settings, host, port)
+    except (OSError, InputError) as error:
+        warn_not_served(host, port, error)
+        return None
+    if server is None:
+        print(f"Metrics are already served on port {port} by another process of this service", flush=True)  # noqa: T201 -- the same
         return None
     print(f"Metrics are served at {server.url}", flush=True)  # noqa: T201 -- the same
     return server
 
 
-def serve_page(host: str, port: int) -> MetricsServer | None:
-    """Serve the page of this process; where the address cannot be taken, one warning and None."""
+def serve_page(settings: Settings) -> MetricsServer | None:
+    """Serve the page at the address of the variables; where that cannot be, one warning and None."""
     try:
-        return page_service.serve(host, port)
-    except OSError as error:
-        _logger.warning(
-            "metrics are not served on %s:%s: %s; free the port or choose another one "
-            "(OTEL_EXPORTER_PROMETHEUS_PORT); the application runs on",
-            host,
-            port,
-            error.strerror or error,
-        )
+        return page_service.serve(settings, settings.prometheus_host, settings.prometheus_port)
+    except (OSError, InputError) as error:
+        warn_not_served(settings.prometheus_host, settings.prometheus_port, error)
         return None
+
+
+def warn_not_served(host: str, port: int, error: Exception) -> None:
+    """Warn that a page is not served."""
+    _logger.warning(
+        "metrics are not served on %s:%s: %s; free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT); "
+        "the application runs on",
+        host,
+        port,
+        getattr(error, "strerror", None) or error,
+    )

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from otel_distro.errors import InputError
+from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.declaration import SECONDS_BUCKETS, Declaration, checked_buckets, declaration
 from otel_distro.metrics.families import COUNTER, Families
 from otel_distro.metrics.rejected import LARGEST
@@ -35,7 +36,7 @@ def _scraped(declared: Declaration) -> str:
     families = Families()
     data = reader.get_metrics_data()
     assert data is not None
-    families.add_all(data, scope_labels=False)
+    add_collected(families, data, scope_labels=False)
     (family,) = families
     return family.name + ("_total" if family.kind == COUNTER else "")
 

@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from otel_distro.metrics.prometheus import OPENMETRICS, TEXT, PrometheusReader, chosen_format
+from otel_distro.metrics.prometheus import OPENMETRICS, TEXT, chosen_format
+from otel_distro.metrics.reader import PrometheusReader
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

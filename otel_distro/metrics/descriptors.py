@@ -1,0 +1,62 @@
+"""Descriptors that carry locks: opened so that a forked child never keeps one.
+
+A lock by flock belongs to the open file, which a fork shares: a copy in a child would hold it when the parent has died.
+So every such descriptor is known here, no fork happens between its opening and its being known, and the child closes
+them all before anything else of this package runs in it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+
+class _Descriptors:
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._open: set[int] = set()
+        self._watching = False
+
+    def open(self, path: Path, flags: int) -> int:
+        with self._guard:
+            if not self._watching:
+                os.register_at_fork(
+                    before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
+                )
+                self._watching = True
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            self._open.add(descriptor)
+            return descriptor
+
+    def close(self, descriptor: int) -> None:
+        with self._guard:
+            if descriptor in self._open:
+                self._open.discard(descriptor)
+                os.close(descriptor)
+
+    def _before(self) -> None:
+        self._guard.acquire()
+
+    def _after_in_parent(self) -> None:
+        self._guard.release()
+
+    def _after_in_child(self) -> None:
+        self._guard = threading.Lock()
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open = set()
+
+
+_descriptors: Final = _Descriptors()
+
+
+def open_lockable(path: Path, flags: int) -> int:
+    """Open a file whose lock this process is to hold; made with mode 0600 where the flags say so. Raises OSError."""
+    return _descriptors.open(path, flags)
+
+
+def close_lockable(descriptor: int) -> None:
+    """Close such a file; one that a fork has closed in this process already is left alone."""
+    _descriptors.close(descriptor)

@@ -1,0 +1,71 @@
+"""Which process of a group serves a page: the one that holds the lock for it, and the next one when that one dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from otel_distro.metrics.descriptors import close_lockable, open_lockable
+
+
+class Seat:
+    """The right to serve one page; at most one process of a group has it, and loses it with its life.
+
+    Not for use after a fork in the child before `forget`.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / f"{name}.seat"
+        self._descriptor = -1
+
+    def take(self) -> bool:
+        """Take the seat if it is free; True where this process has it now."""
+        if self._descriptor >= 0:
+            return True
+        descriptor = open_lockable(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            close_lockable(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def leave(self) -> None:
+        """Give the seat to whoever wants it next."""
+        if self._descriptor >= 0:
+            close_lockable(self._descriptor)
+            self._descriptor = -1
+
+    def forget(self) -> None:
+        """Forget the seat in a forked child: it is the parent's."""
+        self._descriptor = -1
+
+
+class Ticker:
+    """Calls a function about once a second in a daemon thread, from `start` on; what it raises ends nothing."""
+
+    def __init__(self, tick: Callable[[], None], seconds: float = 1.0) -> None:
+        self._tick = tick
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread if it does not run; in a forked child, where it does not run any more, once again."""
+        if self._thread is None or not self._thread.is_alive():
+            self._stop = threading.Event()
+            self._thread = threading.Thread(target=self._run, name="otel-distro-watch", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread soon."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        stop = self._stop
+        while not stop.wait(self._seconds):
+            self._tick()

@@ -1,0 +1,394 @@
+"""Many processes, one truth: the cells of every process of a group become the families of one page.
+
+What counts of whom: counters and histograms of the living and the dead; up-down counters and observed gauges of the
+living; a gauge that was set by its rule, by default what was set most recently, by whomever. Dead processes' counters
+are folded into one file, so that a thousand recycled workers cost as much as one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from otel_distro.metrics import streams
+from otel_distro.metrics.descriptors import close_lockable, open_lockable
+from otel_distro.metrics.families import (
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    SUMMARY,
+    Distribution,
+    Families,
+    Labels,
+    Value,
+    described,
+    labels_of,
+    scope_attributes,
+)
+from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, ForeignFileError, is_alive
+from otel_distro.metrics.store import CellStore
+from otel_distro.metrics.streams import Stream, decoded, series_text
+
+FOLDED: Final = f"folded{SUFFIX}"
+MOST_RECENT: Final = "most_recent"
+RULES: Final = (MOST_RECENT, "sum", "min", "max", "each")
+_LASTING: Final = (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL, streams.OBSERVED_COUNTER, streams.GAUGE)
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GaugeRules:
+    """How the values that several processes set for one gauge become one: `most_recent`, `sum`, `min`, `max`, `each`.
+
+    `each` shows every living process by itself, under a label `pid`.
+    """
+
+    default: str = MOST_RECENT
+    by_name: tuple[tuple[str, str], ...] = ()
+
+    def of(self, name: str) -> str:
+        """Return the rule of one gauge by its OpenTelemetry name."""
+        return dict(self.by_name).get(name, self.default)
+
+
+@dataclass(slots=True)
+class _Total:
+    """The sum of one series over the processes, as of one reading."""
+
+    reading: int = 0
+    cells: list[float] = field(default_factory=list)
+    time: float = 0.0
+
+
+@dataclass(slots=True)
+class _Part:
+    """One series of one process: where its cells begin, and the total that it belongs to."""
+
+    kind: str
+    rule: str
+    first: int
+    total: _Total
+    labels: Labels
+
+
+class _Source:
+    """One process's file or memory, and what of it has been understood."""
+
+    def __init__(self, name: str, reader: CellReader) -> None:
+        self.name = name
+        self.reader = reader
+        self.parts: list[_Part] = []
+        self.absorbed: set[str] = set()
+        self._streams: dict[int, Stream] = {}
+        self._known = 0
+
+    @property
+    def pid(self) -> str:
+        """Process id of the owner, as its file is named by it."""
+        return self.name.partition("-")[0]
+
+    def read(self, merger: Merger) -> Cells:
+        """Return the words of this moment, with the parts up to date."""
+        words = self.reader.read()
+        for entry in self.reader.entries[self._known :]:
+            kind, number, what = decoded(entry.text)
+            if kind == "stream":
+                self._streams[number] = what
+            elif kind == "series" and number in self._streams:
+                stream = self._streams[number]
+                if entry.cells < stream.cells:
+                    raise ForeignFileError("an entry has too few cells")
+                rule = merger.rules.of(stream.name) if stream.kind == streams.GAUGE else ""
+                labels: Labels = (*what, ("pid", self.pid)) if rule == "each" else what
+                self.parts.append(_Part(stream.kind, rule, entry.first, merger.total(stream, labels), labels))
+            elif kind == "absorbed":
+                self.absorbed.update(name for name, _ in what)
+            self._known += 1
+        return words
+
+
+class Merger:
+    """Reads all processes of a group; not thread-safe, and to be made anew in a forked child.
+
+    `folder` is None where the process stands alone.
+    """
+
+    def __init__(self, store: CellStore, folder: Path | None = None, rules: GaugeRules | None = None) -> None:
+        self.rules = rules or GaugeRules()
+        self.skipped = 0
+        self.living = 1
+        self._store = store
+        self._folder = folder
+        self._reading = 0
+        self._sources: dict[Any, _Source] = {}
+        self._totals: dict[Stream, dict[Labels, _Total]] = {}
+        self._warned: set[str] = set()
+
+    def total(self, stream: Stream, labels: Labels) -> _Total:
+        """Return the total of one series, the same one at every call."""
+        return self._totals.setdefault(stream, {}).setdefault(labels, _Total(cells=[0.0] * stream.cells))
+
+    def add_to(self, families: Families, *, scope_labels: bool) -> None:
+        """Read every process and put the sums into the families."""
+        self._reading += 1
+        dead = self._read_memory()
+        if self._folder is not None:
+            with locked(self._folder, fcntl.LOCK_SH):
+                dead = self._read_folder(self._folder)
+        for stream, totals in self._totals.items():
+            self._put(families, stream, totals, scope_labels=scope_labels)
+        if dead and self._folder is not None:
+            self.fold(self._folder)
+
+    def fold(self, folder: Path) -> None:
+        """Fold what lasts of the dead processes into one file, unless another process is at the folder just now.
+
+        A file that is written, renamed and names what it has absorbed: whenever this is interrupted, each value counts
+        once.
+        """
+        try:
+            with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                _fold(folder)
+        except BlockingIOError:
+            return
+        except (OSError, ForeignFileError) as error:
+            self._warn_once("fold", f"the metrics of ended processes cannot be folded: {error}")
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        for source in self._sources.values():
+            source.reader.close()
+        self._sources = {}
+
+    def _read_memory(self) -> bool:
+        for file in (self._store.file, self._store.overflow):
+            if file is not None and file.path is None:
+                source = self._sources.get(id(file))
+                if source is None:
+                    source = self._sources[id(file)] = _Source(f"{os.getpid()}-memory", CellReader(file))
+                self._sum(source.read(self), source.parts, alive=True)
+        return False
+
+    def _read_folder(self, folder: Path) -> bool:
+        found: dict[Any, _Source] = {}
+        memory = {key: source for key, source in self._sources.items() if isinstance(key, int)}
+        dead = []
+        self.living = 0
+        self.skipped = 0
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX))
+        if FOLDED in names:
+            names.remove(FOLDED)
+            names.insert(0, FOLDED)
+        absorbed: set[str] = set()
+        for name in names:
+            path = folder / name
+            alive = name != FOLDED and is_alive(path)
+            self.living += alive
+            if name in absorbed:
+                continue
+            try:
+                status = path.stat()
+                key = (name, status.st_ino, status.st_ctime_ns if name == FOLDED else 0)
+                source = self._sources.get(key) or _Source(name, CellReader(path))
+                found[key] = source
+                words = source.read(self)
+            except (OSError, ValueError) as error:
+                self.skipped += 1
+                self._warn_once(name, f"{path} is left out of the metrics: {error}; remove it if nobody needs it")
+                continue
+            absorbed |= source.absorbed
+            self._sum(words, source.parts, alive=alive)
+            if not alive and name != FOLDED:
+                dead.append(name)
+        for key, source in self._sources.items():
+            if key not in found and key not in memory:
+                source.reader.close()
+        self._sources = {**memory, **found}
+        return bool(dead)
+
+    def _sum(self, words: Cells, parts: list[_Part], *, alive: bool) -> None:
+        reading = self._reading
+        for part in parts:
+            kind, first, total = part.kind, part.first, part.total
+            if kind in (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL):
+                if total.reading != reading:
+                    total.reading = reading
+                    total.cells = list(words[first : first + len(total.cells)])
+                else:
+                    cells = total.cells
+                    for index in range(len(cells)):
+                        cells[index] += words[first + index]
+            elif kind == streams.OBSERVED_COUNTER or (kind in (streams.UP_DOWN, streams.OBSERVED_UP_DOWN) and alive):
+                if kind != streams.UP_DOWN and not words[first + 1]:
+                    continue
+                value = words[first]
+                total.cells[0] = value if total.reading != reading else total.cells[0] + value
+                total.reading = reading
+            elif kind in (streams.GAUGE, streams.OBSERVED_GAUGE):
+                self._gauge(part, words[first], words[first + 1], alive=alive)
+
+    def _gauge(self, part: _Part, value: float, time: float, *, alive: bool) -> None:
+        total = part.total
+        rule = part.rule or MOST_RECENT
+        lasts = part.kind == streams.GAUGE and rule == MOST_RECENT
+        if not time or not (alive or lasts):
+            return
+        fresh = total.reading != self._reading
+        total.reading = self._reading
+        if fresh:
+            total.cells[0], total.time = value, time
+        elif rule == "sum":
+            total.cells[0] += value
+        elif rule in ("min", "max"):
+            total.cells[0] = min(total.cells[0], value) if rule == "min" else max(total.cells[0], value)
+        elif time >= total.time:
+            total.cells[0], total.time = value, time
+
+    def _put(self, families: Families, stream: Stream, totals: dict[Labels, _Total], *, scope_labels: bool) -> None:
+        kind = _family_kind(stream)
+        gauge = stream.kind in (streams.GAUGE, streams.OBSERVED_GAUGE)
+        empty = described(stream.name, kind, stream.unit, stream.help, additive=not gauge)
+        present = [(labels, total) for labels, total in totals.items() if total.reading == self._reading]
+        family = families.family(empty, stream.name) if present else None
+        if family is None:
+            return
+        name, version, url, attributes = stream.scope
+        scope = labels_of(scope_attributes(name, version, url, dict(attributes))) if scope_labels else ()
+        for labels, total in present:
+            shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
+            families.put(family, shown, _value(stream, total.cells), stream.name)
+
+    def _warn_once(self, name: str, message: str) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
+            _logger.warning("%s", message)
+
+
+@contextmanager
+def locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold the folder's lock, shared or alone; raises BlockingIOError where that was to be without waiting."""
+    descriptor = open_lockable(folder / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        close_lockable(descriptor)
+
+
+def _family_kind(stream: Stream) -> str:
+    if stream.kind in (streams.COUNTER, streams.OBSERVED_COUNTER):
+        return COUNTER
+    if stream.kind == streams.EXPONENTIAL or (stream.kind == streams.HISTOGRAM and stream.bounds):
+        return HISTOGRAM
+    return SUMMARY if stream.kind == streams.HISTOGRAM else GAUGE
+
+
+def _value(stream: Stream, cells: list[float]) -> Value:
+    if stream.kind == streams.HISTOGRAM:
+        counts = tuple(map(int, cells[1:]))
+        return Distribution(sum(counts), plain(cells[0]), stream.bounds, counts if stream.bounds else ())
+    if stream.kind == streams.EXPONENTIAL:
+        return _exponential(cells)
+    return plain(cells[0])
+
+
+def _exponential(cells: list[float]) -> Distribution:
+    """Return the buckets from the first to the last that anything fell into; zero and less have one of their own."""
+    low, *powers, above = map(int, cells[1:])
+    used = [index for index, count in enumerate(powers) if count]
+    bounds: list[float] = [0.0] if low else []
+    counts = [low] if low else []
+    if used:
+        bounds += streams.POWERS[used[0] : used[-1] + 1]
+        counts += powers[used[0] : used[-1] + 1]
+    counts.append(above)
+    return Distribution(sum(counts), plain(cells[0]), tuple(bounds), tuple(counts))
+
+
+def plain(value: float) -> int | float:
+    """Return a whole number as an int, as far as doubles tell whole numbers apart."""
+    return int(value) if value.is_integer() and abs(value) <= 2**53 else value
+
+
+Sums: TypeAlias = dict[tuple[Stream, Labels], list[float]]
+
+
+def _fold(folder: Path) -> None:
+    """Write the lasting values of all dead processes and of the last such file into a new one, and remove theirs."""
+    old = folder / FOLDED
+    sums, absorbed_before = _lasting(old) if old.exists() else ({}, set())
+    absorbed = []
+    for name in sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)):
+        if name == FOLDED or is_alive(folder / name):
+            continue
+        if name not in absorbed_before:
+            try:
+                _add(sums, _lasting(folder / name)[0])
+            except (OSError, ValueError):
+                continue  # left where it is: the page has warned of it
+        absorbed.append(name)
+    if absorbed and _write(folder, sums, absorbed):
+        for name in absorbed:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _write(folder: Path, sums: Sums, absorbed: list[str]) -> bool:
+    """Put a new file in the place of the last one; False where there is no room for it, and all stays as it is."""
+    new = folder / "folding"
+    for leftover in (new, new.with_suffix(".new")):
+        leftover.unlink(missing_ok=True)
+    file = CellFile(new)
+    try:
+        store = CellStore(lambda: file)
+        file.add(series_text(0, tuple((name, "") for name in absorbed), "absorbed"), 0)
+        for (stream, labels), cells in sums.items():
+            into = store.cells(stream, labels)
+            for index, value in enumerate(cells):
+                into[index] = value
+        if store.overflow is not None:
+            new.unlink()
+            return False
+        new.replace(folder / FOLDED)
+        return True
+    finally:
+        file.close()
+
+
+def _add(sums: Sums, more: Sums) -> None:
+    for key, cells in more.items():
+        before = sums.get(key)
+        if before is None:
+            sums[key] = cells
+        elif key[0].kind == streams.GAUGE:
+            sums[key] = cells if cells[1] >= before[1] else before
+        else:
+            sums[key] = [a + b for a, b in zip(before, cells, strict=True)]
+
+
+def _lasting(path: Path) -> tuple[Sums, set[str]]:
+    """Return what lasts of a file's values, and the names of the files that it has absorbed."""
+    reader = CellReader(path)
+    try:
+        words = reader.read()
+    finally:
+        reader.close()
+    known: dict[int, Stream] = {}
+    absorbed: set[str] = set()
+    sums: Sums = {}
+    for entry in reader.entries:
+        kind, number, what = decoded(entry.text)
+        if kind == "stream":
+            known[number] = what
+        elif kind == "absorbed":
+            absorbed.update(name for name, _ in what)
+        elif kind == "series" and known[number].kind in _LASTING:
+            stream = known[number]
+            _add(sums, {(stream, what): list(words[entry.first : entry.first + stream.cells])})
+    return sums, absorbed

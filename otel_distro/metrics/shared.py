@@ -1,0 +1,195 @@
+"""Process-shared values: each process owns one file of cells that every process of the group can read.
+
+A cell is a double in mapped memory: what a call has written is there for the others when the call returns, and stays
+when the process is killed. The file grows by segments, as memory that is in use cannot be resized. An entry (a stream's
+description, or a series with its cells) counts from the moment its segment's `used` is raised, so a process that dies
+in the middle of writing one leaves nothing half-written.
+
+Layout of a segment, all numbers in the machine's own order: magic (8 bytes), size and used (64 bit), then entries:
+length of the whole entry, number of cells, length of the text, zero (32 bit each), the text as JSON padded to 8 bytes,
+the cells.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from otel_distro.metrics.descriptors import close_lockable, open_lockable
+
+MAGIC: Final = b"OTELDST1"
+SEGMENT: Final = 65536
+_HEAD: Final = struct.Struct("=8sQQ")
+_ENTRY: Final = struct.Struct("=IIII")
+_USED: Final = 2  # the segment's word that says how many bytes are in use
+SUFFIX: Final = ".cells"
+
+
+Cells: TypeAlias = "memoryview[float]"
+
+
+class Entry(NamedTuple):
+    """One entry of a snapshot: its text, the index of its first cell among all words, and the number of its cells."""
+
+    text: str
+    first: int
+    cells: int
+
+
+class CellFile:
+    """The cells of this process, in a file that is locked as long as the process lives.
+
+    Thread-safe for `add`; a cell is written by plain assignment, which is one store. Not for use after a fork in the
+    child: `forget` there, and make a new one. Raises OSError where the file cannot be made or has no room; memory once
+    handed out always has its room on the disk.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._segments: list[memoryview[int]] = []
+        self._maps: list[Any] = []
+        self._size = 0
+        self._descriptor = -1
+        if path is not None:
+            # Under another name until it is locked: nobody may take it for a dead process's.
+            new = path.with_suffix(".new")
+            self._descriptor = open_lockable(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            os.rename(new, path)
+
+    def add(self, text: str, cells: int) -> Cells:
+        """Append an entry and return its cells, all zero, as a memoryview of doubles."""
+        data = text.encode()
+        padded = -(-len(data) // 8) * 8
+        length = _ENTRY.size + padded + 8 * cells
+        with self._lock:
+            segment = self._room(length)
+            words = segment.cast("Q")
+            start = words[_USED]
+            _ENTRY.pack_into(segment, start, length, cells, len(data), 0)
+            at = start + _ENTRY.size
+            segment[at : at + len(data)] = data
+            words[_USED] = start + length
+            words.release()
+            return segment[at + padded : start + length].cast("d")
+
+    def _room(self, length: int) -> memoryview[int]:
+        if self._segments:
+            segment = self._segments[-1]
+            _, size, used = _HEAD.unpack_from(segment)
+            if used + length <= size:
+                return segment
+        size = -(-(_HEAD.size + length) // SEGMENT) * SEGMENT
+        segment = memoryview(self._map(size))
+        _HEAD.pack_into(segment, 0, MAGIC, size, _HEAD.size)
+        self._segments.append(segment)
+        return segment
+
+    def _map(self, size: int) -> Any:
+        if self._descriptor < 0:
+            return bytearray(size)
+        # Without its blocks a write to the mapping would kill the process on a full disk (SIGBUS).
+        os.posix_fallocate(self._descriptor, self._size, size)
+        mapped = mmap.mmap(self._descriptor, size, offset=self._size)
+        self._size += size
+        self._maps.append(mapped)
+        return mapped
+
+    def snapshot(self) -> bytes:
+        """Return a copy of all segments as they are at this moment."""
+        return b"".join(bytes(segment) for segment in list(self._segments))
+
+    def forget(self) -> None:
+        """Forget the descriptor in a forked child, which the fork has closed there."""
+        self._descriptor = -1
+
+    def close(self) -> None:
+        """Release the lock; the file stays, and counts as a dead process's."""
+        if self._descriptor >= 0:
+            close_lockable(self._descriptor)
+            self._descriptor = -1
+
+
+class ForeignFileError(ValueError):
+    """A file in the folder is not one of ours, or is damaged."""
+
+
+class CellReader:
+    """The entries of one process's file, or of this process's memory; found once, read at any moment.
+
+    `read` takes a snapshot by copying: a mapping of a file that somebody cuts would kill the reader. Not thread-safe.
+    """
+
+    def __init__(self, source: Path | CellFile) -> None:
+        self.source = source
+        self.entries: list[Entry] = []
+        self._descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC) if isinstance(source, Path) else -1
+        self._segment = 0  # where the last segment begins
+        self._next = _HEAD.size  # where its next entry begins
+        self._extent = 0  # what the file cannot be shorter than
+
+    def read(self) -> Cells:
+        """Return all words as doubles, and have `entries` up to date for them; an entry's cells begin at its `first`.
+
+        Raises ForeignFileError where the file is not one of ours, was cut or is damaged, OSError where it cannot be
+        read.
+        """
+        data = self.source.snapshot() if isinstance(self.source, CellFile) else self._file()
+        if len(data) < self._extent or 0 < len(data) < _HEAD.size:
+            raise ForeignFileError("cut short")
+        at, position = self._segment, self._next
+        while at + _HEAD.size <= len(data):
+            magic, length, used = _HEAD.unpack_from(data, at)
+            if magic == b"\0" * 8:
+                break  # room that is allocated and not in use yet
+            if magic != MAGIC or not position <= used <= length or at + length > len(data) or length % 8:
+                raise ForeignFileError("not a file of this package, or damaged")
+            self._scan(data, at + position, at + used)
+            self._segment, self._next, self._extent = at, used, at + length
+            at, position = at + length, _HEAD.size
+        return memoryview(data).cast("d")
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def _file(self) -> bytes:
+        size = os.fstat(self._descriptor).st_size
+        return os.pread(self._descriptor, size - size % 8, 0)
+
+    def _scan(self, data: bytes, at: int, end: int) -> None:
+        while at < end:
+            if at + _ENTRY.size > end:
+                raise ForeignFileError("an entry is damaged")
+            length, cells, text, _ = _ENTRY.unpack_from(data, at)
+            start = at + _ENTRY.size
+            if length < _ENTRY.size + text + 8 * cells or at + length > end or length % 8:
+                raise ForeignFileError("an entry is damaged")
+            try:
+                decoded = data[start : start + text].decode()
+            except UnicodeDecodeError:
+                raise ForeignFileError("an entry's text is damaged") from None
+            at += length
+            self.entries.append(Entry(decoded, at // 8 - cells, cells))
+
+
+def is_alive(path: Path) -> bool:
+    """Say whether the process that owns the file lives: it holds the file's lock all its life."""
+    try:
+        descriptor = open_lockable(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        close_lockable(descriptor)
+    return False

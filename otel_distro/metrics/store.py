@@ -1,0 +1,85 @@
+"""The cells of this process: one file in the folder of its group, or its own memory where there is no folder."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from otel_distro.metrics.families import Labels
+from otel_distro.metrics.shared import CellFile, Cells
+from otel_distro.metrics.streams import EXEMPLAR_CELLS, Stream, series_text
+
+_logger = logging.getLogger(__name__)
+
+
+class CellStore:
+    """Gives each series its cells; the file is made with the first one.
+
+    Thread-safe. In a forked child call `after_fork` before anything else: the child begins with a file of its own. A
+    folder or disk that takes no more gives one warning; what comes after is kept in the memory of this process alone.
+    """
+
+    def __init__(self, new_file: Callable[[], CellFile] | None = None) -> None:
+        self._new_file = new_file
+        self._lock = threading.Lock()
+        self._numbers: dict[Stream, int] = {}
+        self._inherited: list[CellFile] = []
+        self.file: CellFile | None = None
+        self.overflow: CellFile | None = None
+
+    def cells(self, stream: Stream, labels: Labels) -> Cells:
+        """Return fresh cells, all zero, for one series."""
+        with self._lock:
+            number = self._numbers.get(stream)
+            if number is None:
+                number = self._numbers[stream] = len(self._numbers)
+                self._add(stream.encoded(number), 0)
+            return self._add(series_text(number, labels), stream.cells)
+
+    def exemplar_cells(self, stream: Stream, labels: Labels) -> Cells:
+        """Return fresh cells for the exemplars of a series that has its own cells already."""
+        with self._lock:
+            text = series_text(self._numbers[stream], labels, "exemplars")
+            return self._add(text, stream.buckets * EXEMPLAR_CELLS)
+
+    def open(self) -> None:
+        """Make the file now; a folder that takes none is warned of, and memory stands for it."""
+        with self._lock:
+            self._add('["open",0,[]]', 0)
+
+    def close(self) -> None:
+        """Release the file's lock: the process ends, and its values are a dead one's."""
+        for file in (self.file, self.overflow):
+            if file is not None:
+                file.close()
+
+    def after_fork(self) -> None:
+        """Forget the parent's file, whose memory is still mapped and must not be written to."""
+        self._lock = threading.Lock()
+        for file in (self.file, self.overflow):
+            if file is not None:
+                file.forget()
+                self._inherited.append(file)
+        self.file = self.overflow = None
+        self._numbers = {}
+
+    def _add(self, text: str, cells: int) -> Cells:
+        if self.overflow is not None:
+            return self.overflow.add(text, cells)
+        try:
+            if self.file is None:
+                self.file = self._new_file() if self._new_file else CellFile(None)
+            return self.file.add(text, cells)
+        except OSError as error:
+            where = self.file.path if self.file and self.file.path else "the folder of shared metrics"
+            _logger.warning(
+                "metrics cannot be shared with other processes any more: %s: %s; new series are kept in this process "
+                "alone; make room, or name another folder by OTEL_DISTRO_PROMETHEUS_DIR",
+                where,
+                error.strerror or error,
+            )
+            self.overflow = CellFile(None)
+            for stream, number in self._numbers.items():
+                self.overflow.add(stream.encoded(number), 0)
+            return self.overflow.add(text, cells)
