@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from otel_distro.decorators import track_performance as track_performance
     from otel_distro.distro import configure as configure
     from otel_distro.logs.setup import setup_logging as setup_logging
+    from otel_distro.metrics.app import metrics_app as metrics_app
     from otel_distro.metrics.declared import counter as counter
     from otel_distro.metrics.declared import gauge as gauge
     from otel_distro.metrics.declared import histogram as histogram
@@ -32,6 +33,7 @@ _HOMES = {
     "gauge": "otel_distro.metrics.declared",
     "get_request_id": "otel_distro.context",
     "histogram": "otel_distro.metrics.declared",
+    "metrics_app": "otel_distro.metrics.app",
     "monitor_request": "otel_distro.decorators",
     "set_user": "otel_distro.context",
     "setup_logging": "otel_distro.logs.setup",

@@ -165,7 +165,7 @@ def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, A
 def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:
     from opentelemetry.metrics import NoOpMeterProvider
 
-    from otel_distro.web import flask, reloader
+    from otel_distro.web import flask
 
     if settings.http_metrics == "classic":
         # A request pays only for what is chosen: the instrumentor's metrics are the semantic conventions'.
@@ -176,4 +176,3 @@ def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, A
         classic_metrics=settings.http_metrics != "semconv",
         instrument_app=lambda app: instrumentor.instrument_app(app, **options),
     )
-    reloader.install()

@@ -59,6 +59,7 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) ->
     arguments = internals.provider_configurator("meter", settings.meter_configurator)
     set_meter_provider(MeterProvider(metric_readers=readers, resource=resource, **arguments))
     if "prometheus" in wanted:
+        isolated("metrics of the process", _observe)
         isolated("the metrics page", lambda: _serve_page(settings))
 
 
@@ -99,6 +100,12 @@ def _page_reader(settings: Settings) -> Any:
     from otel_distro.metrics.server import page_service
 
     return page_service.reader(settings)
+
+
+def _observe() -> None:
+    from otel_distro.metrics.server import page_service
+
+    page_service.observe_process()
 
 
 def _serve_page(settings: Settings) -> None:

@@ -50,6 +50,7 @@ class Settings:
     prometheus_host: str
     prometheus_port: int
     semconv_opt_in: tuple[str, ...]
+    exemplar_filter: str
     traces_sampler: str
     id_generator: str
     tracer_configurator: str
@@ -118,6 +119,7 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
 
     Empty values count as unset. Source of the names: OpenTelemetry specification, "Environment Variable Specification".
     """
+    traces = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
     signals = "otlp" if any(environ.get(name, "").strip() for name in OTLP_ENDPOINTS) else "none"
     wanted = {
         "OTEL_METRICS_EXPORTER": "prometheus",
@@ -128,6 +130,9 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
         "OTEL_EXPORTER_PROMETHEUS_PORT": "9464",
         "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
     }
+    if (traces or signals) == "none":
+        # An exemplar would name a trace that nobody has.
+        wanted["OTEL_METRICS_EXEMPLAR_FILTER"] = "always_off"
     return {name: value for name, value in wanted.items() if not environ.get(name, "").strip()}
 
 

@@ -211,6 +211,16 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _list,
     ),
     Variable(
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        "exemplar_filter",
+        "choice",
+        "",
+        "trace_based",
+        "Which measurements become exemplars: `trace_based` (those in sampled spans), `always_on`, `always_off`; the "
+        "default is `always_off` where no traces are exported.",
+        _choice("trace_based", "always_on", "always_off"),
+    ),
+    Variable(
         "OTEL_TRACES_SAMPLER",
         "traces_sampler",
         "text",

@@ -37,6 +37,16 @@ class Distribution:
 Value: TypeAlias = int | float | Distribution
 
 
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One measurement with the span it was made in; `time` is in seconds since the epoch, the ids are hexadecimal."""
+
+    value: float
+    time: float
+    trace_id: str
+    span_id: str
+
+
 @dataclass(slots=True)
 class Family:
     """One metric family; `name` has its unit and no `_total`.
@@ -51,6 +61,8 @@ class Family:
     unit: str
     additive: bool = True
     series: dict[Labels, Value] = field(default_factory=dict)
+    # By bucket for a histogram, under 0 for a counter.
+    exemplars: dict[Labels, dict[int, Exemplar]] = field(default_factory=dict)
 
     def sample_names(self) -> tuple[str, ...]:
         """Return the names that the family's samples have on a page."""

@@ -24,6 +24,7 @@ from otel_distro.metrics.families import (
     HISTOGRAM,
     SUMMARY,
     Distribution,
+    Exemplar,
     Families,
     Labels,
     Value,
@@ -65,6 +66,7 @@ class _Total:
     reading: int = 0
     cells: list[float] = field(default_factory=list)
     time: float = 0.0
+    exemplars: dict[int, Exemplar] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class _Source:
         self.reader = reader
         self.parts: list[_Part] = []
         self.absorbed: set[str] = set()
+        self.exemplars: list[tuple[_Total, int, int]] = []
         self._streams: dict[int, Stream] = {}
         self._known = 0
 
@@ -105,13 +108,27 @@ class _Source:
                 stream = self._streams[number]
                 if entry.cells < stream.cells:
                     raise ForeignFileError("an entry has too few cells")
-                rule = merger.rules.of(stream.name) if stream.kind == streams.GAUGE else ""
+                rule = merger.rules.of(stream.name) if stream.kind in (streams.GAUGE, streams.OBSERVED_GAUGE) else ""
                 labels: Labels = (*what, ("pid", self.pid)) if rule == "each" else what
                 self.parts.append(_Part(stream.kind, rule, entry.first, merger.total(stream, labels), labels))
+            elif kind == "exemplars" and number in self._streams:
+                total = merger.total(self._streams[number], what)
+                self.exemplars.append((total, entry.first, entry.cells // streams.EXEMPLAR_CELLS))
             elif kind == "absorbed":
                 self.absorbed.update(name for name, _ in what)
             self._known += 1
+        self._read_exemplars(words)
         return words
+
+    def _read_exemplars(self, words: Cells) -> None:
+        ids = memoryview(words.obj).cast("Q") if self.exemplars else None
+        for total, first, slots in self.exemplars:
+            for slot in range(slots):
+                at = first + slot * streams.EXEMPLAR_CELLS
+                time, known = words[at + 1], total.exemplars.get(slot)
+                if ids is not None and time and (known is None or time > known.time):
+                    trace_id = f"{ids[at + 2]:016x}{ids[at + 3]:016x}"
+                    total.exemplars[slot] = Exemplar(words[at], time, trace_id, f"{ids[at + 4]:016x}")
 
 
 class Merger:
@@ -144,8 +161,19 @@ class Merger:
                 dead = self._read_folder(self._folder)
         for stream, totals in self._totals.items():
             self._put(families, stream, totals, scope_labels=scope_labels)
-        if dead and self._folder is not None:
-            self.fold(self._folder)
+        if self._folder is not None:
+            self._put_own(families)
+            if dead:
+                self.fold(self._folder)
+
+    def _put_own(self, families: Families) -> None:
+        for name, what, number in (
+            ("otel_distro_processes", "Processes that share this page.", self.living),
+            ("otel_distro_skipped_files", "Files of shared metrics that could not be read.", self.skipped),
+        ):
+            family = families.family(described(name, GAUGE, "", what, additive=True), name)
+            if family is not None:
+                families.put(family, (), number, name)
 
     def fold(self, folder: Path) -> None:
         """Fold what lasts of the dead processes into one file, unless another process is at the folder just now.
@@ -264,6 +292,8 @@ class Merger:
         for labels, total in present:
             shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
             families.put(family, shown, _value(stream, total.cells), stream.name)
+            if total.exemplars and stream.kind in (streams.COUNTER, streams.HISTOGRAM):
+                family.exemplars.setdefault(shown, {}).update(total.exemplars)
 
     def _warn_once(self, name: str, message: str) -> None:
         if name not in self._warned:

@@ -13,10 +13,12 @@ from typing import Any, Final
 from prometheus_client import exposition as classic_exposition
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
-from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Family, Labels, labels_of
+from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Exemplar, Family, Labels, labels_of
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+# What prometheus_client says by default of the one process that serves; `own` says it of all.
+_OF_ONE_PROCESS: Final = ("process_", "python_gc_")
 EOF: Final = b"# EOF\n"
 
 _logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class _Rest:
 
     def collect(self) -> Iterator[Any]:
         for metric in self._registry.collect():
+            if metric.name.startswith(_OF_ONE_PROCESS):
+                continue
             names = {metric.name, *(sample.name for sample in metric.samples)}
             if names.isdisjoint(self._taken):
                 self._taken |= names
@@ -104,25 +108,34 @@ def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
         yield f"# UNIT {head} {family.unit}"
     if family.kind in (HISTOGRAM, SUMMARY):
         for labels, value in family.series.items():
-            yield from _distribution(family.name, labels, value)  # type: ignore[arg-type]
+            exemplars = family.exemplars.get(labels, {}) if openmetrics else {}
+            yield from _distribution(family.name, labels, value, exemplars)  # type: ignore[arg-type]
         return
     name = family.name + "_total" if family.kind == COUNTER else family.name
     for labels, value in family.series.items():
-        yield f"{name}{_braces(labels)} {_number(value)}"  # type: ignore[arg-type]
+        exemplar = family.exemplars.get(labels, {}).get(0) if openmetrics else None
+        yield f"{name}{_braces(labels)} {_number(value)}{_exemplar(exemplar)}"  # type: ignore[arg-type]
 
 
-def _distribution(name: str, labels: Labels, value: Distribution) -> Iterator[str]:
+def _distribution(name: str, labels: Labels, value: Distribution, exemplars: Mapping[int, Exemplar]) -> Iterator[str]:
     inner = _inner(labels)
     start = f"{name}_bucket{{{inner}," if inner else f"{name}_bucket{{"
     below = 0
     if value.bounds:
-        for bound, count in zip(value.bounds, value.counts, strict=False):
-            below += count
-            yield f'{start}le="{_number(bound)}"}} {below}'
-        yield f'{start}le="+Inf"}} {value.count}'
+        for index, bound in enumerate(value.bounds):
+            below += value.counts[index]
+            yield f'{start}le="{_number(bound)}"}} {below}{_exemplar(exemplars.get(index))}'
+        yield f'{start}le="+Inf"}} {value.count}{_exemplar(exemplars.get(len(value.bounds)))}'
     braces = _braces(labels)
     yield f"{name}_count{braces} {value.count}"
     yield f"{name}_sum{braces} {_number(value.sum)}"
+
+
+def _exemplar(exemplar: Exemplar | None) -> str:
+    if exemplar is None:
+        return ""
+    ids = f'trace_id="{exemplar.trace_id}",span_id="{exemplar.span_id}"'
+    return f" # {{{ids}}} {_number(exemplar.value)} {exemplar.time:.3f}"
 
 
 def _braces(labels: Labels) -> str:

@@ -17,11 +17,14 @@ from prometheus_client import REGISTRY
 from otel_distro.errors import InputError
 from otel_distro.internals import metrics_sdk, renew_meter_locks
 from otel_distro.metrics import group as groups
+from otel_distro.metrics.access import Access
 from otel_distro.metrics.election import Seat, Ticker
 from otel_distro.metrics.group import Group
 from otel_distro.metrics.http import MetricsServer
+from otel_distro.metrics.instruments import distro_meter
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import GaugeRules
+from otel_distro.metrics.own import observe_limits, observe_process
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.recording import install
 from otel_distro.metrics.store import CellStore
@@ -39,6 +42,7 @@ class _Wish:
     host: str
     port: int
     seat: Seat | None
+    access: Access
     server: MetricsServer | None = None
     warned: bool = False
 
@@ -57,6 +61,7 @@ class PageService:
         self._wishes: dict[int, _Wish] = {}
         self._ticker = Ticker(self.tick)
         self._observed = 0.0
+        self._observes_process = False
 
     @property
     def folder(self) -> str:
@@ -78,10 +83,21 @@ class PageService:
             provider = get_meter_provider()
             if isinstance(provider, MeterProvider):
                 provider.add_metric_reader(self.reader(settings, port))
-                return True
-            new = MeterProvider(metric_readers=[self.reader(settings, port)])
-            set_meter_provider(new)
-            return get_meter_provider() is new
+            else:
+                provider = MeterProvider(metric_readers=[self.reader(settings, port)])
+                set_meter_provider(provider)
+            if get_meter_provider() is not provider:
+                return False
+            self.observe_process()
+            return True
+
+    def observe_process(self) -> None:
+        """Have the process itself observed, once the provider that feeds the page is in force; twice is as once."""
+        with self._lock:
+            if self._reader is not None and not self._observes_process:
+                self._observes_process = True
+                observe_process(distro_meter())
+                observe_limits(distro_meter(), self._reader)
 
     def serve(self, settings: Settings, host: str, port: int) -> MetricsServer | None:
         """Serve the page at an address, now or as soon as no other process of the group does.
@@ -93,7 +109,7 @@ class PageService:
             wish = self._wishes.get(port)
             if wish is None:
                 seat = Seat(self._group.folder, f"port-{port}") if self._group is not None and port else None
-                wish = _Wish(host, port, seat)
+                wish = _Wish(host, port, seat, Access.from_settings(settings))
                 self._wishes[port] = wish
             try:
                 self._fulfil(wish)
@@ -159,7 +175,7 @@ class PageService:
 
     def _fulfil(self, wish: _Wish) -> None:
         if wish.server is None and self._reader is not None and (wish.seat is None or wish.seat.take()):
-            wish.server = MetricsServer(self._reader.page, wish.host, wish.port)
+            wish.server = MetricsServer(self._reader.page, wish.host, wish.port, access=wish.access)
 
     def _retry(self, wish: _Wish) -> None:
         try:
@@ -263,10 +279,7 @@ def serve_page(settings: Settings) -> MetricsServer | None:
 
 def warn_not_served(host: str, port: int, error: Exception) -> None:
     """Warn that a page is not served."""
-    _logger.warning(
-        "metrics are not served on %s:%s: %s; free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT); "
-        "the application runs on",
-        host,
-        port,
-        getattr(error, "strerror", None) or error,
-    )
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, OSError):
+        reason += "; free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT)"
+    _logger.warning("metrics are not served on %s:%s: %s; the application runs on", host, port, reason)

@@ -22,6 +22,7 @@ Write: TypeAlias = Callable[[bytes], object]
 RouteOf: TypeAlias = Callable[[Environ], str | None]
 
 REQUEST_ID_HEADER = "X-Request-ID"
+ROUTE_KEY = "otel_distro.route"
 _EXCHANGE_KEY = "otel_distro.exchange"
 
 
@@ -81,7 +82,8 @@ class _Request:
         A framework may forget the route at the end of its own work, so the first answer is kept.
         """
         if self._endpoint is None:
-            self._endpoint = self._route_of(self._environ)
+            # The first is set by an application that knows its own route and is no framework's, such as the page.
+            self._endpoint = self._environ.get(ROUTE_KEY) or self._route_of(self._environ)
         return self._endpoint
 
 

@@ -1,0 +1,89 @@
+"""The metrics page as an application of its own, for platforms that give a service one port."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias, overload
+
+from otel_distro.metrics.access import Access
+from otel_distro.metrics.prometheus import chosen_format
+from otel_distro.metrics.server import page_service
+from otel_distro.settings import Settings
+
+Environ: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
+
+_REASONS = {200: "200 OK", 401: "401 Unauthorized", 405: "405 Method Not Allowed", 503: "503 Service Unavailable"}
+
+
+class MetricsApp:
+    """The page of this process and its group as a WSGI and as an ASGI application, by how it is called.
+
+    It answers GET and HEAD at whatever path it is mounted on, with the same rules for passwords and tokens as the
+    page's own port. Thread-safe; in an ASGI server the page is made in a thread.
+    """
+
+    def __init__(self) -> None:
+        settings = Settings.current()
+        self._access = Access.from_settings(settings)
+        page_service.attach(settings, settings.prometheus_port)
+        self._settings = settings
+
+    @overload
+    def __call__(self, scope: Environ, receive: Callable[..., Any], /) -> Iterable[bytes]: ...
+
+    @overload
+    def __call__(self, scope: Environ, receive: Receive, send: Send, /) -> Awaitable[None]: ...
+
+    def __call__(self, scope: Environ, receive: Any, send: Send | None = None, /) -> Any:
+        """Answer a request: environment and start_response, or scope, receive and send."""
+        return self._wsgi(scope, receive) if send is None else self._asgi(scope, receive, send)
+
+    def _wsgi(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["otel_distro.route"] = (environ.get("SCRIPT_NAME") or "") + (environ.get("PATH_INFO") or "") or "/"
+        method = environ.get("REQUEST_METHOD", "")
+        status, headers, body = self._answer(
+            method, environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_AUTHORIZATION", "")
+        )
+        start_response(_REASONS[status], headers)
+        return [] if method == "HEAD" else [body]
+
+    async def _asgi(self, scope: Environ, _receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        import asyncio
+
+        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        status, headers, body = await asyncio.to_thread(
+            self._answer, scope["method"], given.get("accept", ""), given.get("authorization", "")
+        )
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _answer(self, method: str, accept: str, authorization: str) -> _Answer:
+        if method not in ("GET", "HEAD"):
+            return _text(405, "The metrics page is read by GET.\n", ("Allow", "GET, HEAD"))
+        if not self._access.allows(authorization):
+            challenges = [("WWW-Authenticate", challenge) for challenge in self._access.challenges]
+            return _text(401, "The metrics page asks for credentials.\n", *challenges)
+        content_type = chosen_format(accept)
+        body = page_service.reader(self._settings).page(content_type)
+        headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+        return 200, headers, body
+
+
+def _text(status: int, text: str, *headers: tuple[str, str]) -> _Answer:
+    body = text.encode()
+    plain = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    return status, [*plain, *headers], body
+
+
+def metrics_app() -> MetricsApp:
+    """Return the metrics page as an application to mount in a WSGI or ASGI application, as at `/metrics`.
+
+    Raises InputError where the page is to be protected by a file that cannot be used: it is not shown unprotected.
+    """
+    return MetricsApp()
