@@ -15,7 +15,8 @@ from typing import Final
 
 class _Descriptors:
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        # Reentrant, as a signal handler may fork, or open a file, while its own thread is here.
+        self._guard = threading.RLock()
         self._open: set[int] = set()
         self._watching = False
 
@@ -43,7 +44,7 @@ class _Descriptors:
         self._guard.release()
 
     def _after_in_child(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         for descriptor in self._open:
             os.close(descriptor)
         self._open = set()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from otel_distro.metrics.descriptors import close_lockable, open_lockable
+
+_logger = logging.getLogger(__name__)
 
 
 class Seat:
@@ -56,7 +59,7 @@ class Ticker:
 
     def start(self) -> None:
         """Start the thread if it does not run; in a forked child, where it does not run any more, once again."""
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None or self._stop.is_set() or not self._thread.is_alive():
             self._stop = threading.Event()
             self._thread = threading.Thread(target=self._run, name="otel-distro-watch", daemon=True)
             self._thread.start()
@@ -68,4 +71,7 @@ class Ticker:
     def _run(self) -> None:
         stop = self._stop
         while not stop.wait(self._seconds):
-            self._tick()
+            try:
+                self._tick()
+            except Exception as error:  # noqa: BLE001 -- the next second tries again; the application must not see it
+                _logger.debug("a tick failed: %r", error)

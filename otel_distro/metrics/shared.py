@@ -26,8 +26,11 @@ MAGIC: Final = b"OTELDST1"
 SEGMENT: Final = 65536
 _HEAD: Final = struct.Struct("=8sQQ")
 _ENTRY: Final = struct.Struct("=IIII")
+_NOT_YET: Final = bytes(8)
+(_MAGIC_WORD,) = struct.unpack("=Q", MAGIC)
 _USED: Final = 2  # the segment's word that says how many bytes are in use
 SUFFIX: Final = ".cells"
+_FLAGS: Final = os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe that somebody put there must not stop the reader
 
 
 Cells: TypeAlias = "memoryview[float]"
@@ -87,7 +90,11 @@ class CellFile:
                 return segment
         size = -(-(_HEAD.size + length) // SEGMENT) * SEGMENT
         segment = memoryview(self._map(size))
-        _HEAD.pack_into(segment, 0, MAGIC, size, _HEAD.size)
+        # The magic last: who reads in between, or after a kill there, sees a segment that is not in use yet.
+        _HEAD.pack_into(segment, 0, _NOT_YET, size, _HEAD.size)
+        words = segment.cast("Q")
+        words[0] = _MAGIC_WORD
+        words.release()
         self._segments.append(segment)
         return segment
 
@@ -129,7 +136,7 @@ class CellReader:
     def __init__(self, source: Path | CellFile) -> None:
         self.source = source
         self.entries: list[Entry] = []
-        self._descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC) if isinstance(source, Path) else -1
+        self._descriptor = os.open(source, os.O_RDONLY | _FLAGS) if isinstance(source, Path) else -1
         self._segment = 0  # where the last segment begins
         self._next = _HEAD.size  # where its next entry begins
         self._extent = 0  # what the file cannot be shorter than
@@ -146,7 +153,7 @@ class CellReader:
         at, position = self._segment, self._next
         while at + _HEAD.size <= len(data):
             magic, length, used = _HEAD.unpack_from(data, at)
-            if magic == b"\0" * 8:
+            if magic == _NOT_YET:
                 break  # room that is allocated and not in use yet
             if magic != MAGIC or not position <= used <= length or at + length > len(data) or length % 8:
                 raise ForeignFileError("not a file of this package, or damaged")
@@ -165,6 +172,7 @@ class CellReader:
         return os.pread(self._descriptor, size - size % 8, 0)
 
     def _scan(self, data: bytes, at: int, end: int) -> None:
+        entries: list[Entry] = []
         while at < end:
             if at + _ENTRY.size > end:
                 raise ForeignFileError("an entry is damaged")
@@ -177,15 +185,19 @@ class CellReader:
             except UnicodeDecodeError:
                 raise ForeignFileError("an entry's text is damaged") from None
             at += length
-            self.entries.append(Entry(decoded, at // 8 - cells, cells))
+            entries.append(Entry(decoded, at // 8 - cells, cells))
+        self.entries += entries
 
 
 def is_alive(path: Path) -> bool:
-    """Say whether the process that owns the file lives: it holds the file's lock all its life."""
+    """Say whether the process that owns the file lives: it holds the file's lock all its life.
+
+    A file that cannot be opened, as when this process has no descriptor left, is nobody's to take for dead.
+    """
     try:
-        descriptor = open_lockable(path, os.O_RDONLY)
-    except OSError:
-        return False
+        descriptor = open_lockable(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -31,6 +31,16 @@ EXPONENTIAL: Final = "exponential"
 OBSERVED_COUNTER: Final = "observed_counter"
 OBSERVED_UP_DOWN: Final = "observed_up_down"
 OBSERVED_GAUGE: Final = "observed_gauge"
+KINDS: Final = (
+    COUNTER,
+    UP_DOWN,
+    GAUGE,
+    HISTOGRAM,
+    EXPONENTIAL,
+    OBSERVED_COUNTER,
+    OBSERVED_UP_DOWN,
+    OBSERVED_GAUGE,
+)
 
 # Powers of two that end a bucket of an exponential histogram; what is beyond stands in the first and in the last one.
 LEAST_EXPONENT: Final = -31
@@ -94,9 +104,12 @@ def decoded(text: str) -> tuple[str, int, Any]:
             name, metric_kind, unit, description, bounds, scope = rest
             attributes = tuple((str(key), str(value)) for key, value in scope[3])
             stream_scope = (str(scope[0]), str(scope[1]), str(scope[2]), attributes)
-            return kind, number, Stream(name, metric_kind, unit, description, tuple(map(float, bounds)), stream_scope)
-        return kind, number, tuple((str(name), str(value)) for name, value in rest[0])
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+            if metric_kind not in KINDS:
+                raise ValueError(f"no kind is called {metric_kind!r}")
+            bounds = tuple(map(float, bounds))
+            return kind, int(number), Stream(str(name), metric_kind, str(unit), str(description), bounds, stream_scope)
+        return kind, int(number), tuple((str(name), str(value)) for name, value in rest[0])
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError(f"an entry's text is damaged: {error}") from None
 
 
