@@ -7,8 +7,11 @@ them all before anything else of this package runs in it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -61,3 +64,14 @@ def open_lockable(path: Path, flags: int) -> int:
 def close_lockable(descriptor: int) -> None:
     """Close such a file; one that a fork has closed in this process already is left alone."""
     _descriptors.close(descriptor)
+
+
+@contextmanager
+def locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold the lock of a folder, shared or alone; raises BlockingIOError where that was to be without waiting."""
+    descriptor = open_lockable(folder / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        close_lockable(descriptor)

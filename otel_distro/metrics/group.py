@@ -6,7 +6,6 @@ in its environment; workers that a master starts before it knows of metrics have
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import hashlib
 import json
@@ -17,11 +16,11 @@ import stat
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from otel_distro.metrics.merge import locked
+from otel_distro.metrics.descriptors import locked
 from otel_distro.metrics.shared import SUFFIX, CellFile, is_alive
 from otel_distro.settings import Settings
 
@@ -38,9 +37,22 @@ class Group:
 
     folder: Path
     ours: bool
+    _claims: list[tuple[int, CellFile]] = field(default_factory=list, compare=False, repr=False)
+
+    def claim(self) -> Group:
+        """Make the file of the calling process now, by which the others see that the group lives; return the group."""
+        self._claims.append((os.getpid(), self._made()))
+        return self
 
     def new_file(self) -> CellFile:
-        """Make the file of the calling process."""
+        """Return a new file for the calling process."""
+        while self._claims:
+            pid, file = self._claims.pop()
+            if pid == os.getpid():  # else it is the parent's
+                return file
+        return self._made()
+
+    def _made(self) -> CellFile:
         return CellFile(self.folder / f"{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}")
 
     def leave(self) -> None:
@@ -48,7 +60,8 @@ class Group:
         if not self.ours:
             return
         try:
-            with locked(self.folder, fcntl.LOCK_EX):
+            # Nobody joins meanwhile, and nobody reads.
+            with locked(self.folder.parent, fcntl.LOCK_EX), locked(self.folder, fcntl.LOCK_EX):
                 if not _living(self.folder):
                     shutil.rmtree(self.folder, ignore_errors=True)
         except OSError:
@@ -66,12 +79,10 @@ def join(settings: Settings, host: str, port: int) -> Group | None:
         if named:
             folder = Path(named).absolute()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return Group(folder, ours=False)
+            return Group(folder, ours=False).claim()
         identity = json.dumps([settings.service_name, host, port])
         inherited = Path(settings.group_dir) if settings.group_dir else None
-        if inherited is not None and _is_ours(inherited) and _identity(inherited) == identity:
-            return Group(inherited, ours=True)
-        return _own_group(identity)
+        return (_inherited_group(inherited, identity) if inherited else None) or _own_group(identity)
     except OSError as error:
         where = f"OTEL_DISTRO_PROMETHEUS_DIR={named}" if named else error.filename or "a folder for shared metrics"
         _logger.warning(
@@ -81,6 +92,16 @@ def join(settings: Settings, host: str, port: int) -> Group | None:
             error.strerror or error,
         )
         return None
+
+
+def _inherited_group(folder: Path, identity: str) -> Group | None:
+    if not _is_ours(folder) or not _is_ours(folder.parent):
+        return None
+    with locked(folder.parent, fcntl.LOCK_EX):
+        # Asked under the lock: the one that named it may be the last to leave just now.
+        if _is_ours(folder) and _identity(folder) == identity:
+            return Group(folder, ours=True).claim()
+    return None
 
 
 def _own_group(identity: str) -> Group:
@@ -95,7 +116,8 @@ def _own_group(identity: str) -> Group:
                 entry.unlink()
             (folder / _IDENTITY).write_text(identity, encoding="utf-8")
         os.utime(folder)
-    return Group(folder, ours=True)
+        # Under the lock: whoever joins next must find a living process here, else it empties the folder.
+        return Group(folder, ours=True).claim()
 
 
 def _base() -> Path:
@@ -137,14 +159,3 @@ def _sweep(base: Path) -> None:
     for folder in base.iterdir():
         if folder.is_dir() and folder.stat().st_mtime < time.time() - _OLD and not _living(folder):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def leave_at_exit(group: Group, close: object) -> None:
-    """Let the process leave its group at its end; `close` releases its file first."""
-
-    def leave() -> None:
-        if callable(close):
-            close()
-        group.leave()
-
-    atexit.register(leave)

@@ -1,8 +1,8 @@
 """Many processes, one truth: the cells of every process of a group become the families of one page.
 
 What counts of whom: counters and histograms of the living and the dead; up-down counters and observed gauges of the
-living; a gauge that was set by its rule, by default what was set most recently, by whomever. Dead processes' counters
-are folded into one file, so that a thousand recycled workers cost as much as one.
+living; a gauge that was set by its rule, by default what was set most recently, by whomever. `folding` says what
+becomes of the files of the dead.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from otel_distro.metrics import streams
-from otel_distro.metrics.descriptors import close_lockable, open_lockable
+from otel_distro.metrics.descriptors import locked
 from otel_distro.metrics.families import (
     COUNTER,
     GAUGE,
@@ -32,14 +30,14 @@ from otel_distro.metrics.families import (
     labels_of,
     scope_attributes,
 )
+from otel_distro.metrics.folding import FOLDED, exact_sum, fold
 from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, ForeignFileError, is_alive
 from otel_distro.metrics.store import CellStore
-from otel_distro.metrics.streams import Stream, decoded, series_text
+from otel_distro.metrics.streams import Stream, decoded
 
-FOLDED: Final = f"folded{SUFFIX}"
 MOST_RECENT: Final = "most_recent"
 RULES: Final = (MOST_RECENT, "sum", "min", "max", "each")
-_LASTING: Final = (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL, streams.OBSERVED_COUNTER, streams.GAUGE)
+_ADDED: Final = (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL)
 
 _logger = logging.getLogger(__name__)
 
@@ -61,10 +59,11 @@ class GaugeRules:
 
 @dataclass(slots=True)
 class _Total:
-    """The sum of one series over the processes, as of one reading."""
+    """The sum of one series over the processes, as of one reading; `values` are the parts of its first cell."""
 
     reading: int = 0
     cells: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     time: float = 0.0
     exemplars: dict[int, Exemplar] = field(default_factory=dict)
 
@@ -155,10 +154,15 @@ class Merger:
     def add_to(self, families: Families, *, scope_labels: bool) -> None:
         """Read every process and put the sums into the families."""
         self._reading += 1
-        dead = self._read_memory()
+        self._read_memory()
+        dead = False
         if self._folder is not None:
-            with locked(self._folder, fcntl.LOCK_SH):
-                dead = self._read_folder(self._folder)
+            try:
+                with locked(self._folder, fcntl.LOCK_SH):
+                    dead = self._read_folder(self._folder)
+            except OSError as error:
+                self._warn_once("", f"the page shows this process alone: {self._folder}: {error.strerror or error}")
+                self._read_own_file()
         for stream, totals in self._totals.items():
             self._put(families, stream, totals, scope_labels=scope_labels)
         if self._folder is not None:
@@ -176,17 +180,13 @@ class Merger:
                 families.put(family, (), number, name)
 
     def fold(self, folder: Path) -> None:
-        """Fold what lasts of the dead processes into one file, unless another process is at the folder just now.
-
-        A file that is written, renamed and names what it has absorbed: whenever this is interrupted, each value counts
-        once.
-        """
+        """Fold what lasts of the dead processes into one file, unless another process is at the folder just now."""
         try:
             with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                _fold(folder)
+                fold(folder)
         except BlockingIOError:
             return
-        except (OSError, ForeignFileError) as error:
+        except (OSError, ValueError) as error:
             self._warn_once("fold", f"the metrics of ended processes cannot be folded: {error}")
 
     def close(self) -> None:
@@ -195,14 +195,22 @@ class Merger:
             source.reader.close()
         self._sources = {}
 
-    def _read_memory(self) -> bool:
+    def _read_memory(self) -> None:
         for file in (self._store.file, self._store.overflow):
             if file is not None and file.path is None:
-                source = self._sources.get(id(file))
-                if source is None:
-                    source = self._sources[id(file)] = _Source(f"{os.getpid()}-memory", CellReader(file))
-                self._sum(source.read(self), source.parts, alive=True)
-        return False
+                self._read_mapped(file)
+
+    def _read_own_file(self) -> None:
+        """Read what this process has mapped, where the folder is not there to be read any more."""
+        self.living = 1
+        if self._store.file is not None and self._store.file.path is not None:
+            self._read_mapped(self._store.file)
+
+    def _read_mapped(self, file: CellFile) -> None:
+        source = self._sources.get(id(file))
+        if source is None:
+            source = self._sources[id(file)] = _Source(f"{os.getpid()}-memory", CellReader(file))
+        self._sum(source.read(self), source.parts, alive=True)
 
     def _read_folder(self, folder: Path) -> bool:
         found: dict[Any, _Source] = {}
@@ -235,30 +243,45 @@ class Merger:
             self._sum(words, source.parts, alive=alive)
             if not alive and name != FOLDED:
                 dead.append(name)
-        for key, source in self._sources.items():
-            if key not in found and key not in memory:
-                source.reader.close()
+        gone = [source for key, source in self._sources.items() if key not in found and key not in memory]
         self._sources = {**memory, **found}
+        for source in gone:
+            source.reader.close()
+        if gone:
+            self._drop_totals()
         return bool(dead)
+
+    def _drop_totals(self) -> None:
+        """Forget the series that no file has any more."""
+        used = {id(part.total) for source in self._sources.values() for part in source.parts}
+        for stream, totals in list(self._totals.items()):
+            kept = {labels: total for labels, total in totals.items() if id(total) in used}
+            if kept:
+                self._totals[stream] = kept
+            else:
+                del self._totals[stream]
 
     def _sum(self, words: Cells, parts: list[_Part], *, alive: bool) -> None:
         reading = self._reading
         for part in parts:
             kind, first, total = part.kind, part.first, part.total
-            if kind in (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL):
+            if kind in _ADDED:
+                cells = total.cells
                 if total.reading != reading:
                     total.reading = reading
-                    total.cells = list(words[first : first + len(total.cells)])
+                    total.cells = list(words[first : first + len(cells)])
+                    total.values = total.cells[:1]
                 else:
-                    cells = total.cells
-                    for index in range(len(cells)):
+                    total.values.append(words[first])
+                    for index in range(1, len(cells)):
                         cells[index] += words[first + index]
             elif kind == streams.OBSERVED_COUNTER or (kind in (streams.UP_DOWN, streams.OBSERVED_UP_DOWN) and alive):
                 if kind != streams.UP_DOWN and not words[first + 1]:
                     continue
-                value = words[first]
-                total.cells[0] = value if total.reading != reading else total.cells[0] + value
-                total.reading = reading
+                if total.reading != reading:
+                    total.reading = reading
+                    total.values = []
+                total.values.append(words[first])
             elif kind in (streams.GAUGE, streams.OBSERVED_GAUGE):
                 self._gauge(part, words[first], words[first + 1], alive=alive)
 
@@ -270,6 +293,7 @@ class Merger:
             return
         fresh = total.reading != self._reading
         total.reading = self._reading
+        total.values = []
         if fresh:
             total.cells[0], total.time = value, time
         elif rule == "sum":
@@ -290,8 +314,15 @@ class Merger:
         name, version, url, attributes = stream.scope
         scope = labels_of(scope_attributes(name, version, url, dict(attributes))) if scope_labels else ()
         for labels, total in present:
+            if total.values:
+                total.cells[0] = total.values[0] if len(total.values) == 1 else exact_sum(total.values)
             shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
-            families.put(family, shown, _value(stream, total.cells), stream.name)
+            try:
+                value = _value(stream, total.cells)
+            except (ValueError, OverflowError):
+                self._warn_once(stream.name, f"metric {stream.name!r} has a count that is none in {dict(shown)}")
+                continue
+            families.put(family, shown, value, stream.name)
             if total.exemplars and stream.kind in (streams.COUNTER, streams.HISTOGRAM):
                 family.exemplars.setdefault(shown, {}).update(total.exemplars)
 
@@ -299,17 +330,6 @@ class Merger:
         if name not in self._warned:
             self._warned.add(name)
             _logger.warning("%s", message)
-
-
-@contextmanager
-def locked(folder: Path, how: int) -> Iterator[None]:
-    """Hold the folder's lock, shared or alone; raises BlockingIOError where that was to be without waiting."""
-    descriptor = open_lockable(folder / "lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        close_lockable(descriptor)
 
 
 def _family_kind(stream: Stream) -> str:
@@ -345,80 +365,3 @@ def _exponential(cells: list[float]) -> Distribution:
 def plain(value: float) -> int | float:
     """Return a whole number as an int, as far as doubles tell whole numbers apart."""
     return int(value) if value.is_integer() and abs(value) <= 2**53 else value
-
-
-Sums: TypeAlias = dict[tuple[Stream, Labels], list[float]]
-
-
-def _fold(folder: Path) -> None:
-    """Write the lasting values of all dead processes and of the last such file into a new one, and remove theirs."""
-    old = folder / FOLDED
-    sums, absorbed_before = _lasting(old) if old.exists() else ({}, set())
-    absorbed = []
-    for name in sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)):
-        if name == FOLDED or is_alive(folder / name):
-            continue
-        if name not in absorbed_before:
-            try:
-                _add(sums, _lasting(folder / name)[0])
-            except (OSError, ValueError):
-                continue  # left where it is: the page has warned of it
-        absorbed.append(name)
-    if absorbed and _write(folder, sums, absorbed):
-        for name in absorbed:
-            (folder / name).unlink(missing_ok=True)
-
-
-def _write(folder: Path, sums: Sums, absorbed: list[str]) -> bool:
-    """Put a new file in the place of the last one; False where there is no room for it, and all stays as it is."""
-    new = folder / "folding"
-    for leftover in (new, new.with_suffix(".new")):
-        leftover.unlink(missing_ok=True)
-    file = CellFile(new)
-    try:
-        store = CellStore(lambda: file)
-        file.add(series_text(0, tuple((name, "") for name in absorbed), "absorbed"), 0)
-        for (stream, labels), cells in sums.items():
-            into = store.cells(stream, labels)
-            for index, value in enumerate(cells):
-                into[index] = value
-        if store.overflow is not None:
-            new.unlink()
-            return False
-        new.replace(folder / FOLDED)
-        return True
-    finally:
-        file.close()
-
-
-def _add(sums: Sums, more: Sums) -> None:
-    for key, cells in more.items():
-        before = sums.get(key)
-        if before is None:
-            sums[key] = cells
-        elif key[0].kind == streams.GAUGE:
-            sums[key] = cells if cells[1] >= before[1] else before
-        else:
-            sums[key] = [a + b for a, b in zip(before, cells, strict=True)]
-
-
-def _lasting(path: Path) -> tuple[Sums, set[str]]:
-    """Return what lasts of a file's values, and the names of the files that it has absorbed."""
-    reader = CellReader(path)
-    try:
-        words = reader.read()
-    finally:
-        reader.close()
-    known: dict[int, Stream] = {}
-    absorbed: set[str] = set()
-    sums: Sums = {}
-    for entry in reader.entries:
-        kind, number, what = decoded(entry.text)
-        if kind == "stream":
-            known[number] = what
-        elif kind == "absorbed":
-            absorbed.update(name for name, _ in what)
-        elif kind == "series" and known[number].kind in _LASTING:
-            stream = known[number]
-            _add(sums, {(stream, what): list(words[entry.first : entry.first + stream.cells])})
-    return sums, absorbed

@@ -31,6 +31,8 @@ EXPONENTIAL: Final = "exponential"
 OBSERVED_COUNTER: Final = "observed_counter"
 OBSERVED_UP_DOWN: Final = "observed_up_down"
 OBSERVED_GAUGE: Final = "observed_gauge"
+ADDED: Final = (COUNTER, UP_DOWN, HISTOGRAM)
+OBSERVED: Final = (OBSERVED_COUNTER, OBSERVED_UP_DOWN, OBSERVED_GAUGE)
 KINDS: Final = (
     COUNTER,
     UP_DOWN,
@@ -53,7 +55,7 @@ _EXPONENTIAL_BUCKETS: Final = 1 + len(POWERS) + 1
 EXEMPLAR_CELLS: Final = 5
 
 Write: TypeAlias = Callable[[Any], None]
-_GIL: Final = getattr(sys, "_is_gil_enabled", lambda: True)()
+GIL: Final = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class Stream(NamedTuple):
@@ -104,8 +106,7 @@ def decoded(text: str) -> tuple[str, int, Any]:
             name, metric_kind, unit, description, bounds, scope = rest
             attributes = tuple((str(key), str(value)) for key, value in scope[3])
             stream_scope = (str(scope[0]), str(scope[1]), str(scope[2]), attributes)
-            if metric_kind not in KINDS:
-                raise ValueError(f"no kind is called {metric_kind!r}")
+            metric_kind = KINDS[KINDS.index(metric_kind)]  # ValueError where there is none of that name
             bounds = tuple(map(float, bounds))
             return kind, int(number), Stream(str(name), metric_kind, str(unit), str(description), bounds, stream_scope)
         return kind, int(number), tuple((str(name), str(value)) for name, value in rest[0])
@@ -148,7 +149,7 @@ def writer(stream: Stream, cells: Cells) -> Write:
 
 
 def _guarded(write: Write) -> Write:
-    if _GIL:
+    if GIL:
         return write
     lock = threading.Lock()
 
