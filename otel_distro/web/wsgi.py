@@ -6,6 +6,7 @@ application's iterable is called exactly once, and a server's own file wrapper r
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from types import TracebackType
@@ -24,6 +25,8 @@ RouteOf: TypeAlias = Callable[[Environ], str | None]
 REQUEST_ID_HEADER = "X-Request-ID"
 ROUTE_KEY = "otel_distro.route"
 _EXCHANGE_KEY = "otel_distro.exchange"
+_warned: set[str] = set()
+_logger = logging.getLogger(__name__)
 
 
 class StartResponse(Protocol):
@@ -132,7 +135,10 @@ class Exchange:
         request_id.set(self.request_id)
         user_id.set(None)
         if metrics is not None:
-            metrics.started()
+            try:
+                metrics.started()
+            except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
+                _warn(error)
 
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Note what the application answers, add the request id and hand it to the server."""
@@ -222,9 +228,13 @@ class Exchange:
             return
         self._recorded = True
         if self._metrics is not None:
-            self._metrics.finished()
-            endpoint = self._request.endpoint or UNMATCHED
-            self._metrics.record(self._request.method, endpoint, self._status, perf_counter() - self._start, self._size)
+            try:
+                self._metrics.finished()
+                endpoint = self._request.endpoint or UNMATCHED
+                duration = perf_counter() - self._start
+                self._metrics.record(self._request.method, endpoint, self._status, duration, self._size)
+            except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
+                _warn(error)
 
     def _leave(self) -> None:
         """Give the context back as it was; not where another request has taken it over meanwhile."""
@@ -240,3 +250,11 @@ class Exchange:
             self._record()
         except AttributeError:  # __init__ did not come to its end
             return
+
+
+def _warn(error: Exception) -> None:
+    """Say once for each kind of error that requests are not measured."""
+    kind = type(error).__name__
+    if kind not in _warned:
+        _warned.add(kind)
+        _logger.warning("requests are not measured: %s: %s; they are served", kind, error)

@@ -371,6 +371,19 @@ def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
     assert len(server.header("X-Request-ID")) == 1
 
 
+def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Recorder):
+        def started(self) -> None:
+            raise RuntimeError("no instrument")
+
+        def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+            raise RuntimeError("no instrument")
+
+    for _ in range(3):
+        assert Server(Broken(), answering(b"ok")).send() == b"ok"
+    assert caplog.text.count("requests are not measured") == 1
+
+
 def test_the_hook_keeps_to_pep_3333(recorder: Recorder) -> None:
     def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
