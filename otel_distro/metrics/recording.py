@@ -3,36 +3,38 @@
 The first measurement of a series goes the SDK's own way, which decides by views and readers where it belongs. What it
 decides is kept under the attributes as they came, so that the next one is a look-up and an addition. `storages` says
 where series live; this module only finds them again.
+
+One difference to the SDK: a text of a type of its own (an enumeration's member, say) that equals a plain one is
+recorded in the series of the plain one where that is there; the SDK keeps two series with the same labels.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from otel_distro.internals import MetricsSdk
-from otel_distro.metrics.storages import Offer, targets_of
+from otel_distro.metrics.series import GREATEST, Offer
+from otel_distro.metrics.shared import Cells
+from otel_distro.metrics.storages import targets_of
+from otel_distro.metrics.streams import Write
 
 _SLOT: Final = "_otel_distro_entries"
-# The greatest float: a whole number above it cannot be added to a cell.
-_GREATEST: Final = 1.7976931348623157e308
 _MOST_ENTRIES: Final = 10_000
+_MOST_ATTRIBUTES: Final = 128
+# Values of these types are equal only where the SDK takes them for the same, as long as their types are the same.
+_PLAIN: Final = frozenset((str, bool, int, float, bytes, type(None)))
+
+# Where the measurements of one set of attributes go. First what has to be as it was when that was found out: the
+# consumer's mapping of storages (another one means that readers came or went, or that this is a forked child), the
+# meter's configuration, and the types of the values, None where all are texts: True, 1 and 1.0 are equal to Python and
+# not to the SDK. Then cells, bounds, write and offer of `storages.Targets`. A plain tuple is unpacked fastest.
+Entry: TypeAlias = tuple[
+    Any, Any, "tuple[type, ...] | None", "Cells | None", "tuple[float, ...] | None", "Write | None", "Offer | None"
+]
 
 _originals: Final[list[tuple[type, str, Any]]] = []
-
-
-class Entry(NamedTuple):
-    """Where the measurements of one set of attributes go.
-
-    `storages` is what the consumer had when the entry was made: another one means that readers came or went, or that
-    this is a forked child. `types` are the types of the attributes' values, None where all are texts: True, 1 and 1.0
-    are equal to Python and not to the SDK.
-    """
-
-    storages: Any
-    types: tuple[type, ...] | None
-    write: Callable[[Any], None]
-    offer: Offer | None
 
 
 def install(sdk: MetricsSdk) -> None:
@@ -44,9 +46,9 @@ def install(sdk: MetricsSdk) -> None:
         return
     for kind, method, least in (
         (sdk.counter, "add", 0),
-        (sdk.up_down_counter, "add", -_GREATEST),
+        (sdk.up_down_counter, "add", -GREATEST),
         (sdk.histogram, "record", 0),
-        (sdk.gauge, "set", -_GREATEST),
+        (sdk.gauge, "set", -GREATEST),
     ):
         original = getattr(kind, method)
         _originals.append((kind, method, original))
@@ -60,36 +62,43 @@ def uninstall() -> None:
         setattr(kind, method, original)
 
 
-def _fast(original: Any, least: float, sdk: MetricsSdk) -> Any:
-    current_context, span_key = sdk.current_context, sdk.span_key
+def _fast(original: Any, least: float, sdk: MetricsSdk) -> Callable[..., None]:  # noqa: C901 -- a call costs more than a branch
+    current_context, span_key, greatest = sdk.current_context, sdk.span_key, GREATEST
 
     def record(self: Any, amount: Any, attributes: Any = None, context: Any = None) -> None:
         try:
-            entry = self._otel_distro_entries[(*attributes, *attributes.values()) if attributes else ()]
-        except (AttributeError, KeyError, TypeError):
+            storages, config, types, cells, bounds, write, offer = self._otel_distro_entries[
+                (*attributes, *attributes.values()) if attributes else ()
+            ]
+            kind = type(amount)
+            known = (
+                (kind is float or kind is int)
+                and least <= amount <= greatest
+                and storages is self._measurement_consumer._reader_storages
+                and config is self._meter_config._config
+                and (types is None or types == tuple(map(type, attributes.values())))
+            )
+        except Exception:  # noqa: BLE001 -- what the SDK raises for odd attributes, it will
+            known = False
+        if not known:
             _first(original, sdk, self, amount, attributes, context)
             return
-        storages, types, write, offer = entry
-        kind = type(amount)
-        if (
-            (kind is not int and kind is not float)
-            or not least <= amount <= _GREATEST
-            or storages is not self._measurement_consumer._reader_storages
-            or not self._meter_config._config.is_enabled
-            or (types is not None and types != tuple(map(type, attributes.values())))
-        ):
-            _first(original, sdk, self, amount, attributes, context)
-            return
+        if cells is not None:
+            cells[0] += amount
+            if bounds is not None:
+                cells[1 + bisect_left(bounds, amount)] += 1
+        if write is not None:
+            write(amount)
         if offer is not None:
-            current = current_context() if context is None else context
+            current = context or current_context()
             span = current.get(span_key)
             if span is not None:
-                span_context = span.get_span_context()
-                if span_context.trace_flags & 1:
-                    write(amount)
-                    offer(amount, attributes, current, span_context)
+                try:
+                    span_context = span.get_span_context()
+                    if span_context.trace_flags & 1:
+                        offer(amount, attributes, current, span_context)
+                except Exception:  # noqa: BLE001 -- the measurement counts; anything may stand in the place of a span
                     return
-        write(amount)
 
     record.__doc__ = original.__doc__
     record.__name__ = original.__name__
@@ -102,24 +111,31 @@ def _first(  # noqa: PLR0913, PLR0917 -- the measurement as it came
 ) -> None:
     """Record the SDK's own way, and remember where it went."""
     original(instrument, amount, attributes, context)
-    consumer = instrument._measurement_consumer
-    config = instrument._meter_config
-    storages = getattr(consumer, "_reader_storages", None)
-    if storages is None or config is None or not config.is_enabled or not 0 <= len(attributes or ()) <= 128:
-        return
     try:
-        key = (*attributes, *attributes.values()) if attributes else ()
-        hash(key)
-    except (TypeError, AttributeError):
+        _remember(sdk, instrument, attributes)
+    except Exception:  # noqa: BLE001 -- remembering is a short cut only, and the application's objects may raise anything
+        return
+
+
+def _remember(sdk: MetricsSdk, instrument: Any, attributes: Any) -> None:
+    if attributes and len(attributes) > _MOST_ATTRIBUTES:
+        return
+    key = (*attributes, *attributes.values()) if attributes else ()
+    types: tuple[type, ...] | None = tuple(map(type, attributes.values())) if attributes else ()
+    if not _PLAIN.issuperset(types or ()):
+        return
+    if types == (str,) * len(types or ()):
+        types = None
+    storages, config = instrument._measurement_consumer._reader_storages, instrument._meter_config._config
+    if not config.is_enabled:
+        return
+    entries: dict[Any, Entry] = instrument.__dict__.setdefault(_SLOT, {})
+    known = entries.get(key)
+    if known is not None and known[0] is storages and known[1] is config and known[2] == types:
         return
     found = targets_of(sdk, instrument, storages, attributes)
     if found is None:
         return
-    types: tuple[type, ...] | None = tuple(map(type, attributes.values())) if attributes else ()
-    if all(kind is str for kind in types or ()):
-        types = None
-    entries = instrument.__dict__.setdefault(_SLOT, {})
     if len(entries) >= _MOST_ENTRIES:
         entries.clear()
-    write, offer = found
-    entries[key] = Entry(storages, types, write, offer)
+    entries[key] = (storages, config, types, *found)

@@ -7,75 +7,21 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
 from functools import lru_cache
-from time import time, time_ns
+from time import time_ns
 from types import SimpleNamespace
-from typing import Any, Final, TypeAlias
+from typing import Any, NamedTuple
 
 from opentelemetry.metrics import Asynchronous, Counter, ObservableCounter
 
 from otel_distro.internals import MetricsSdk
 from otel_distro.metrics import streams
-from otel_distro.metrics.families import Labels, labels_of
-from otel_distro.metrics.limits import OVERFLOW, Limits
+from otel_distro.metrics.families import labels_of
+from otel_distro.metrics.limits import OVERFLOW, Limits, fitted
+from otel_distro.metrics.series import Offer, SharedSeries
 from otel_distro.metrics.shared import Cells
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream, Write
-
-# amount, attributes, context, span context
-Offer: TypeAlias = Callable[[Any, Any, Any, Any], None]
-
-_GREATEST: Final = 1.7976931348623157e308
-
-
-class SharedSeries:
-    """One series in cells; stands where the SDK has an aggregation. Thread-safe."""
-
-    __slots__ = ("_exemplars", "_labels", "_store", "_words", "cells", "seen", "stream", "write")
-
-    def __init__(self, stream: Stream, labels: Labels, store: CellStore) -> None:
-        self.stream = stream
-        self.cells: Cells = store.cells(stream, labels)
-        self.write: Write = streams.writer(stream, self.cells)
-        self.seen = False
-        self._labels = labels
-        self._store = store
-        self._exemplars: Cells | None = None
-        self._words: Any = None
-
-    def aggregate(self, measurement: Any, should_sample_exemplar: bool = True) -> None:  # noqa: ARG002 -- the SDK's signature
-        """Write one measurement of any numeric type; what no double can hold is left out."""
-        amount = measurement.value
-        try:
-            amount = amount if type(amount) in (int, float) else float(amount)
-            if -_GREATEST <= amount <= _GREATEST:
-                self.write(amount)
-                self.seen = True
-        except (OverflowError, TypeError, ValueError):
-            return
-
-    def offer(self, amount: Any, _attributes: Any, _context: Any, span_context: Any) -> None:
-        """Keep the measurement as the exemplar of its bucket, at most one a second; the cells for it are made late."""
-        slots = self._exemplars
-        if slots is None:
-            slots = self._exemplars = self._store.exemplar_cells(self.stream, self._labels)
-            self._words = slots.cast("B").cast("Q")
-        slot = streams.EXEMPLAR_CELLS * streams.bucket_of(self.stream, amount)
-        now = time()
-        if now - slots[slot + 1] < 1:
-            return
-        words = self._words
-        # No time, no exemplar: who reads in between sees none.
-        slots[slot + 1] = 0
-        slots[slot] = amount
-        words[slot + 2] = span_context.trace_id >> 64
-        words[slot + 3] = span_context.trace_id & 0xFFFF_FFFF_FFFF_FFFF
-        words[slot + 4] = span_context.span_id
-        slots[slot + 1] = now
-
-    def collect(self, *_: Any) -> None:
-        """Give the SDK nothing: the page reads the cells."""
 
 
 @lru_cache(maxsize=1)
@@ -88,29 +34,37 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
         """A stream of the SDK with a limited number of series."""
 
         limits: Limits
+        # Of all streams of an instrument those of the page count what is over the limits.
+        counts = False
         _attributes_aggregation: dict[Any, Any]
 
         def consume_measurement(self, measurement: Any, should_sample_exemplar: bool = True) -> None:
-            attributes = self.fitted(measurement.attributes)
+            attributes, cut = fitted(self.viewed(measurement.attributes))
+            if cut and self.counts:
+                self.limits.cut_values[self._name] += cut
             key = sdk.hash_attributes(attributes)
             series = self._attributes_aggregation.get(key)
             if series is None:
                 series = self.make(key, attributes)
             series.aggregate(measurement, should_sample_exemplar)
 
-        def fitted(self, attributes: Any) -> dict[str, Any]:
-            fitted = self.limits.fitted(self._name, attributes or {})
+        def viewed(self, attributes: Any) -> dict[str, Any]:
             keys = self._view._attribute_keys
-            return fitted if keys is None else {key: value for key, value in fitted.items() if key in keys}
+            if keys is None or not attributes:
+                return attributes or {}
+            return {key: value for key, value in attributes.items() if key in keys}
 
         def existing(self, attributes: Any) -> Any:
-            return self._attributes_aggregation.get(sdk.hash_attributes(self.fitted(attributes)))
+            """Return the series of these attributes; None where each of its measurements has to be counted as over."""
+            fitting, cut = fitted(self.viewed(attributes))
+            return None if cut else self._attributes_aggregation.get(sdk.hash_attributes(fitting))
 
         def make(self, key: Any, attributes: dict[str, Any]) -> Any:
             with self._lock:
                 found = self._attributes_aggregation
                 if key not in found and len(found) >= self.limits.of(self._name):
-                    self.limits.overflowed[self._name] += 1
+                    if self.counts:
+                        self.limits.overflowed[self._name] += 1
                     attributes = dict(OVERFLOW)
                     key = sdk.hash_attributes(attributes)
                 if key not in found:
@@ -135,6 +89,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
     class SharedMatch(LimitedMatch):
         """A stream whose series are in cells."""
 
+        counts = True
         store: CellStore
 
         def new_series(self, attributes: dict[str, Any]) -> Any:
@@ -153,14 +108,9 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
         """The SDK's storage for one reader, with our streams."""
 
         match_class = LimitedMatch
-
-        def __init__(self, stock: Any, limits: Limits, store: CellStore) -> None:
-            super().__init__(
-                stock._sdk_config, stock._instrument_class_temporality, stock._instrument_class_aggregation
-            )
-            self.limits = limits
-            self.store = store
-            self._ready: dict[Any, list[Any]] = {}
+        limits: Limits
+        store: CellStore
+        _ready: dict[Any, list[Any]]
 
         def _get_or_init_view_instrument_match(self, instrument: Any) -> list[Any]:
             ready = self._ready.get(instrument)
@@ -193,22 +143,23 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                 for instrument, matches in list(self._ready.items()):
                     if isinstance(instrument, Asynchronous):
                         for match in matches:
-                            _forget_unseen(match)
+                            _end_round(match)
 
     return SimpleNamespace(limited=LimitedStorage, shared=SharedStorage)
 
 
-def _forget_unseen(match: Any) -> None:
-    """Mark the observed series that the last round did not have, and begin the next round."""
+def _end_round(match: Any) -> None:
+    """Show what this round of callbacks has observed, and only that."""
     for series in list(match._attributes_aggregation.values()):
         if isinstance(series, SharedSeries):
-            if not series.seen:
-                series.cells[1] = 0
-            series.seen = False
+            series.end_round()
 
 
 def _stream_of(sdk: MetricsSdk, match: Any) -> Stream | None:
-    """Return the stream that a match of view and instrument makes; None where its measurements are dropped."""
+    """Return the stream that a match of view and instrument makes; None where its measurements are dropped.
+
+    The SDK shows no histogram of what is observed: it would count the same state again at each collection.
+    """
     instrument, prototype = match._instrument, match._aggregation
     bounds: tuple[float, ...] = ()
     if isinstance(prototype, sdk.sum):
@@ -219,6 +170,8 @@ def _stream_of(sdk: MetricsSdk, match: Any) -> Stream | None:
             kind = streams.COUNTER if isinstance(instrument, Counter) else streams.UP_DOWN
     elif isinstance(prototype, sdk.last_value):
         kind = streams.OBSERVED_GAUGE if isinstance(instrument, Asynchronous) else streams.GAUGE
+    elif isinstance(instrument, Asynchronous):
+        return None
     elif isinstance(prototype, sdk.explicit):
         kind, bounds = streams.HISTOGRAM, tuple(map(float, prototype._boundaries))
     elif isinstance(prototype, sdk.exponential):
@@ -238,17 +191,47 @@ def _stream_of(sdk: MetricsSdk, match: Any) -> Stream | None:
 
 
 def adopt(sdk: MetricsSdk, consumer: Any, page_reader: Any, limits: Limits, store: CellStore) -> None:
-    """Put our storages in the place of a consumer's: cells for the page's reader, the SDK's series for others.
+    """Give a consumer's readers our storages: the page's has its series in cells, the others have the SDK's, limited.
 
-    Storages that are ours already stay. The consumer's mapping is replaced, as the SDK itself does it, never changed.
+    The consumer's mapping is replaced, as the SDK itself does it, never changed. Readers that come later are limited
+    as well.
     """
     ours = classes(sdk)
-    consumer._reader_storages = {
-        reader: storage
-        if isinstance(storage, ours.limited)
-        else (ours.shared if reader is page_reader else ours.limited)(storage, limits, store)
-        for reader, storage in consumer._reader_storages.items()
-    }
+    with consumer._lock:
+        storages = dict(consumer._reader_storages)
+        stock = storages[page_reader]
+        if not isinstance(stock, ours.shared):
+            storages[page_reader] = _ours(
+                ours.shared(
+                    stock._sdk_config, stock._instrument_class_temporality, stock._instrument_class_aggregation
+                ),
+                limits,
+                store,
+            )
+        consumer._reader_storages = storages
+        _limit_all(sdk, consumer, limits, store)
+    if "add_metric_reader" not in vars(consumer):
+        stock_add = consumer.add_metric_reader
+
+        def add_metric_reader(metric_reader: Any) -> None:
+            stock_add(metric_reader)
+            _limit_all(sdk, consumer, limits, store)
+
+        consumer.add_metric_reader = add_metric_reader
+
+
+def _limit_all(sdk: MetricsSdk, consumer: Any, limits: Limits, store: CellStore) -> None:
+    """Turn the SDK's storages into limited ones where they are, so that nothing recorded meanwhile is lost."""
+    for storage in list(consumer._reader_storages.values()):
+        if type(storage) is sdk.storage:
+            _ours(storage, limits, store).__class__ = classes(sdk).limited
+
+
+def _ours(storage: Any, limits: Limits, store: CellStore) -> Any:
+    storage.limits = limits
+    storage.store = store
+    storage._ready = {}
+    return storage
 
 
 def after_fork(consumer: Any) -> None:
@@ -257,12 +240,26 @@ def after_fork(consumer: Any) -> None:
     for storage in consumer._reader_storages.values():
         if hasattr(storage, "after_fork"):
             storage.after_fork()
+            storage.limits.after_fork()
     # Another mapping than before: every remembered series is looked up anew.
     consumer._reader_storages = dict(consumer._reader_storages)
 
 
-def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any) -> tuple[Write, Offer | None] | None:
-    """Return what writes one measurement of these attributes everywhere, and what offers it as an exemplar.
+class Targets(NamedTuple):
+    """Where the measurements of one set of attributes go.
+
+    `cells` are those of the first series that is in cells and adds up, with its `bounds` where it is a histogram: the
+    caller writes into them itself, which saves a call. `write` does the rest, `offer` takes exemplars.
+    """
+
+    cells: Cells | None
+    bounds: tuple[float, ...] | None
+    write: Write | None
+    offer: Offer | None
+
+
+def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any) -> Targets | None:
+    """Return where measurements of these attributes go, for one who measures them again and again.
 
     None where a series is not there to be found again: it was refused, overflowed, or is of a kind that only the SDK
     can write.
@@ -271,6 +268,8 @@ def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any)
     if type(exemplars) not in (sdk.always_off, sdk.trace_based):
         return None
     cleaned = sdk.measurement(0, 0, instrument, None, attributes).attributes
+    cells: Cells | None = None
+    bounds: tuple[float, ...] | None = None
     writes: list[Write] = []
     offers: list[Offer] = []
     for storage in storages.values():
@@ -278,15 +277,21 @@ def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any)
             series = _series_of(sdk, match, cleaned)
             if type(series) is sdk.drop:
                 continue
-            write = series.write if type(series) is SharedSeries else _sdk_write(sdk, series)
+            if type(series) is SharedSeries:
+                if cells is None and streams.GIL and series.stream.kind in streams.ADDED:
+                    cells = series.cells
+                    bounds = series.stream.bounds if series.stream.kind == streams.HISTOGRAM else None
+                else:
+                    writes.append(series.write)
+                offers.append(series.offer)
+                continue
+            write = _sdk_write(sdk, series)
             if write is None:
                 return None
             writes.append(write)
-            offers.append(series.offer if type(series) is SharedSeries else _sdk_offer(series))
-    if not writes:
-        return None
-    offer = None if type(exemplars) is sdk.always_off else _each(offers)
-    return (writes[0] if len(writes) == 1 else _each(writes)), offer
+            offers.append(_sdk_offer(sdk, series, cleaned))
+    offer = _each(offers) if offers and type(exemplars) is sdk.trace_based else None
+    return Targets(cells, bounds, _each(writes) if writes else None, offer)
 
 
 def _series_of(sdk: MetricsSdk, match: Any, attributes: Any) -> Any:
@@ -341,13 +346,20 @@ def _sdk_write(sdk: MetricsSdk, series: Any) -> Write | None:
                 counts[bisect_left(bounds, amount)] += 1
 
         return record
+    if type(series) is sdk.exponential:
+        # Its buckets grow and shrink by rules of their own: these stay the SDK's.
+        return lambda amount: series.aggregate(SimpleNamespace(value=amount), False)
     return None
 
 
-def _sdk_offer(series: Any) -> Offer:
+def _sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:
+    """Return what offers a measurement to an aggregation's reservoir, with the attributes as the SDK cleaned them."""
     reservoir = series._reservoir
+    # The SDK leaves out zeros there.
+    without_zero = type(series) is sdk.exponential
 
-    def offer(amount: Any, attributes: Any, context: Any, _span_context: Any) -> None:
-        reservoir.offer(amount, time_ns(), attributes, context)
+    def offer(amount: Any, _attributes: Any, context: Any, _span_context: Any) -> None:
+        if amount or not without_zero:
+            reservoir.offer(amount, time_ns(), attributes, context)
 
     return offer
