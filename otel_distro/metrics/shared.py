@@ -148,7 +148,7 @@ class CellReader:
         read.
         """
         data = self.source.snapshot() if isinstance(self.source, CellFile) else self._file()
-        if len(data) < self._extent or 0 < len(data) < _HEAD.size:
+        if len(data) < self._extent:
             raise ForeignFileError("cut short")
         at, position = self._segment, self._next
         while at + _HEAD.size <= len(data):
@@ -169,6 +169,9 @@ class CellReader:
 
     def _file(self) -> bytes:
         size = os.fstat(self._descriptor).st_size
+        if 0 < size < _HEAD.size:
+            raise ForeignFileError("cut short")
+        # Whole words: on a full disk the allocation of a further segment may have come to any point.
         return os.pread(self._descriptor, size - size % 8, 0)
 
     def _scan(self, data: bytes, at: int, end: int) -> None:
