@@ -219,8 +219,9 @@ def test_a_file_of_anything_else_is_foreign(data: bytes) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, 2 * SEGMENT - 1).filter(lambda size: size != SEGMENT))
+@given(st.integers(1, SEGMENT - 1) | st.integers(SEGMENT + 24, 2 * SEGMENT - 1))
 def test_a_file_that_was_cut_is_foreign_to_new_and_old_readers(size: int) -> None:
+    # Where the next segment begins a cut cannot be told from a file that has not grown yet by who never saw it longer.
     with tempfile.TemporaryDirectory() as folder, closing(CellFile(Path(folder) / "1.cells")) as file:
         for number in range(6):
             _add(file, f"{number} {'x' * 20_000}", [1.0])
