@@ -69,7 +69,7 @@ types: environment ## check types, strictly
 unit: environment ## run the fast tests alone
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
 
-faults: environment ## run the tests that break things: kills, full disks, dead servers
+faults: environment ## run the long forms of the tests that break things: kills, full disks, dead servers
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 bench: environment ## run every measurement of tests/benchmarks
