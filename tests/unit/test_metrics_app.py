@@ -1,0 +1,114 @@
+"""The page as an application inside of a service, WSGI and ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from opentelemetry.metrics import get_meter
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+
+import otel_distro
+from otel_distro.errors import InputError
+from otel_distro.metrics.app import MetricsApp
+from otel_distro.metrics.prometheus import OPENMETRICS, TEXT
+from otel_distro.web import flask as hook
+from tests.meters import reading
+
+
+def asgi(app: MetricsApp, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Call an ASGI application once; return status, headers and body."""
+    sent: list[Any] = []
+
+    async def call() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        given = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await app({"type": "http", "method": method, "path": "/", "headers": given}, receive, send)
+
+    asyncio.run(call())
+    start, body = sent
+    return start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body["body"]
+
+
+def test_a_wsgi_service_shows_its_own_page() -> None:
+    app = otel_distro.metrics_app()
+    get_meter("app").create_counter("shown").add(3)
+    answer = Client(app).get("/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT)
+    assert "shown_total 3" in answer.text
+
+
+def test_an_asgi_service_shows_its_own_page() -> None:
+    app = otel_distro.metrics_app()
+    get_meter("app").create_counter("shown_too").add(2)
+    status, headers, body = asgi(app)
+    assert (status, headers["content-type"]) == (200, TEXT)
+    assert b"shown_too_total 2" in body
+    assert int(headers["content-length"]) == len(body)
+
+
+def test_openmetrics_is_shown_to_who_asks_for_it() -> None:
+    app = otel_distro.metrics_app()
+    accept = "application/openmetrics-text"
+    assert Client(app).get("/", headers={"Accept": accept}).headers["Content-Type"] == OPENMETRICS
+    assert asgi(app, accept=accept)[1]["content-type"] == OPENMETRICS
+
+
+def test_head_has_no_body_and_other_methods_are_refused() -> None:
+    app = otel_distro.metrics_app()
+    head = Client(app).head("/")
+    assert (head.status_code, head.data) == (200, b"")
+    assert int(head.headers["Content-Length"]) > 0
+    assert asgi(app, "HEAD")[::2] == (200, b"")
+    refused = Client(app).post("/")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+    assert asgi(app, "DELETE")[0] == 405
+
+
+def test_a_token_opens_the_page_here_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("s3cret-token\n")
+    monkeypatch.setenv("OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE", str(tmp_path / "token"))
+    app = otel_distro.metrics_app()
+    refused = Client(app).get("/")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert Client(app).get("/", headers={"Authorization": "Bearer s3cret-token"}).status_code == 200
+    assert asgi(app)[0] == 401
+    assert asgi(app, authorization="Bearer s3cret-token")[0] == 200
+
+
+def test_a_page_that_cannot_be_protected_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE", str(tmp_path / "none"))
+    with pytest.raises(InputError, match="OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE"):
+        otel_distro.metrics_app()
+
+
+def test_mounted_in_flask_it_is_counted_under_its_own_path() -> None:
+    app = Flask("shop")
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/metrics": otel_distro.metrics_app()})  # type: ignore[method-assign]
+    hook.install(classic_metrics=True)
+    try:
+        with reading() as found:
+            assert app.test_client().get("/metrics").status_code == 200
+    finally:
+        hook.uninstall()
+    assert found.value("http_requests", method="GET", endpoint="/metrics", status="200") == 1
+
+
+def test_an_asgi_scope_of_another_kind_is_left_alone() -> None:
+    async def never(*_: Any) -> Any:
+        raise AssertionError("nothing is to be received or sent")
+
+    async def call() -> None:
+        await otel_distro.metrics_app()({"type": "lifespan"}, never, never)
+
+    asyncio.run(call())

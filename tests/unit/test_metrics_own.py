@@ -1,0 +1,85 @@
+"""What the page says of the process and of the package itself."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_distro.metrics.limits import Limits
+from otel_distro.metrics.own import observe_limits, observe_process
+from otel_distro.metrics.reader import PrometheusReader
+
+
+class Page:
+    """A page of this process with its own metrics."""
+
+    def __init__(self) -> None:
+        self.reader = PrometheusReader(target_info=False, registries=(REGISTRY,), limits=Limits(3))
+        self.provider = MeterProvider([self.reader], resource=Resource({}), shutdown_on_exit=False)
+        self.meter = self.provider.get_meter("own")
+
+    def values(self) -> dict[str, float]:
+        return {
+            sample.name + "".join(f",{value}" for value in sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(self.reader.page().decode())
+            for sample in family.samples
+        }
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    made = Page()
+    yield made
+    made.provider.shutdown()
+
+
+def test_cpu_memory_files_and_collections_are_those_of_the_system(page: Page) -> None:
+    observe_process(page.meter)
+    before = os.times()
+    values = page.values()
+    after = os.times()
+    assert before.user + before.system <= values["process_cpu_seconds_total"] <= after.user + after.system
+    resident = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")  # noqa: SIM115
+    assert values["process_resident_memory_bytes"] == pytest.approx(resident, rel=0.1)
+    assert values["process_open_fds"] == pytest.approx(len(os.listdir("/proc/self/fd")), abs=3)
+    assert values["python_threads"] >= 1
+    collections = values["python_gc_collections_total,2"]
+    gc.collect()
+    assert page.values()["python_gc_collections_total,2"] >= collections + 1
+
+
+def test_what_prometheus_client_says_of_one_process_is_left_out(page: Page) -> None:
+    observe_process(page.meter)
+    text = page.reader.page().decode()
+    assert text.count("process_resident_memory_bytes ") >= 1
+    assert "process_start_time_seconds" not in text
+    assert "python_info" in text
+
+
+def test_busy_time_goes_on_counting(page: Page) -> None:
+    observe_process(page.meter)
+    first = page.values()["process_cpu_seconds_total"]
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    assert page.values()["process_cpu_seconds_total"] > first
+
+
+def test_what_the_limits_hold_back_is_counted_by_instrument(page: Page) -> None:
+    observe_limits(page.meter, page.reader)
+    counter = page.meter.create_counter("jobs")
+    for number in range(5):
+        counter.add(1, {"id": str(number)})
+    counter.add(1, {"id": "x" * 5000})
+    values = page.values()
+    assert values["otel_distro_series_overflows_total,jobs"] == 3
+    assert values["otel_distro_label_values_cut_total,jobs"] >= 1
+    assert values["jobs_total,true"] == 3
