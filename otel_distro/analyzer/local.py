@@ -31,7 +31,7 @@ class LocalStore:
     object in UTF-8, has no ISO 8601 `timestamp` (one without a zone is UTC), or is longer than 16 MiB; so does the half
     line at the end of a file that is being written. A gzipped file that is cut short or none is a `StoreError`; its
     checksum is not looked at, because DuckDB does not. Questions may be put from several threads and after a fork.
-    Memory: about 512 MB at most, whatever the size of the files.
+    Memory: about 200 MB for ordinary logs of any size; lines of megabytes are put aside on disk and cost more.
     """
 
     def __init__(self, pattern: str) -> None:
