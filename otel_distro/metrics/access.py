@@ -31,8 +31,8 @@ class Access:
 
     A file that changes is read again for the next client; one that cannot be used then is one warning, and what it
     held before stays in force. Safe to use from any thread and, as it holds no lock, in a forked child. Passwords
-    and tokens are kept as hashes only. Raises InputError, which names variable, file and mend and never a secret, where a file cannot
-    be used: the page must not be opened then.
+    and tokens are kept as hashes only. Raises InputError, which names variable, file and mend and never a secret,
+    where a file cannot be used: the page must not be opened then.
     """
 
     def __init__(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias, overload
 
+from otel_distro.errors import InputError
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.prometheus import chosen_format
 from otel_distro.metrics.server import page_service
@@ -15,6 +17,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
 
+_logger = logging.getLogger(__name__)
 _REASONS = {200: "200 OK", 401: "401 Unauthorized", 405: "405 Method Not Allowed", 503: "503 Service Unavailable"}
 
 
@@ -27,7 +30,11 @@ class MetricsApp:
 
     def __init__(self) -> None:
         settings = Settings.current()
-        self._access = Access.from_settings(settings)
+        self._access: Access | None = None
+        try:
+            self._access = Access.from_settings(settings)
+        except InputError as error:
+            _logger.warning("the metrics page of this application stays shut: %s", error)
         page_service.attach(settings, settings.prometheus_port)
         self._settings = settings
 
@@ -66,6 +73,8 @@ class MetricsApp:
     def _answer(self, method: str, accept: str, authorization: str) -> _Answer:
         if method not in ("GET", "HEAD"):
             return _text(405, "The metrics page is read by GET.\n", ("Allow", "GET, HEAD"))
+        if self._access is None:
+            return _text(503, "The metrics page is shut: what protects it cannot be read.\n")
         if not self._access.allows(authorization):
             challenges = [("WWW-Authenticate", challenge) for challenge in self._access.challenges]
             return _text(401, "The metrics page asks for credentials.\n", *challenges)
@@ -84,6 +93,7 @@ def _text(status: int, text: str, *headers: tuple[str, str]) -> _Answer:
 def metrics_app() -> MetricsApp:
     """Return the metrics page as an application to mount in a WSGI or ASGI application, as at `/metrics`.
 
-    Raises InputError where the page is to be protected by a file that cannot be used: it is not shown unprotected.
+    Passwords and tokens protect it as they do the page's own port; TLS is the affair of the server that it is mounted
+    in. Where a file that protects it cannot be used, there is one warning and the page answers 503.
     """
     return MetricsApp()

@@ -13,7 +13,6 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 import otel_distro
-from otel_distro.errors import InputError
 from otel_distro.metrics.app import MetricsApp
 from otel_distro.metrics.prometheus import OPENMETRICS, TEXT
 from otel_distro.web import flask as hook
@@ -86,10 +85,13 @@ def test_a_token_opens_the_page_here_as_well(tmp_path: Path, monkeypatch: pytest
     assert asgi(app, authorization="Bearer s3cret-token")[0] == 200
 
 
-def test_a_page_that_cannot_be_protected_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_cannot_be_protected_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE", str(tmp_path / "none"))
-    with pytest.raises(InputError, match="OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE"):
-        otel_distro.metrics_app()
+    app = otel_distro.metrics_app()
+    assert Client(app).get("/").status_code == asgi(app)[0] == 503
+    assert caplog.text.count("OTEL_DISTRO_PROMETHEUS_BEARER_TOKEN_FILE") == 1
 
 
 def test_mounted_in_flask_it_is_counted_under_its_own_path() -> None:
