@@ -73,7 +73,10 @@ def _parts(values: list[float]) -> list[float]:
     parts: list[float] = []
     rest = list(values)
     while True:
-        part = exact_sum(rest)
+        try:
+            part = math.fsum(rest)
+        except (ValueError, OverflowError):
+            return [sum(values)]
         if not math.isfinite(part):
             return [part]
         if not part:

@@ -58,12 +58,14 @@ class CellFile:
         self._segments: list[memoryview[int]] = []
         self._maps: list[Any] = []
         self._size = 0
-        self._descriptor = -1
+        self._descriptor = self._mapped = -1
         if path is not None:
             # Under another name until it is locked: nobody may take it for a dead process's.
             new = path.with_suffix(".new")
             self._descriptor = open_lockable(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            # Opened once more: a mapping keeps a copy of its descriptor, which would hold the lock in every child.
+            self._mapped = os.open(new, os.O_RDWR | os.O_CLOEXEC)
             os.rename(new, path)
 
     def add(self, text: str, cells: int) -> Cells:
@@ -99,11 +101,11 @@ class CellFile:
         return segment
 
     def _map(self, size: int) -> Any:
-        if self._descriptor < 0:
+        if self._mapped < 0:
             return bytearray(size)
         # Without its blocks a write to the mapping would kill the process on a full disk (SIGBUS).
-        os.posix_fallocate(self._descriptor, self._size, size)
-        mapped = mmap.mmap(self._descriptor, size, offset=self._size)
+        os.posix_fallocate(self._mapped, self._size, size)
+        mapped = mmap.mmap(self._mapped, size, offset=self._size)
         self._size += size
         self._maps.append(mapped)
         return mapped
@@ -113,14 +115,18 @@ class CellFile:
         return b"".join(bytes(segment) for segment in list(self._segments))
 
     def forget(self) -> None:
-        """Forget the descriptor in a forked child, which the fork has closed there."""
+        """Forget the file in a forked child, where the fork has closed the descriptor that is locked."""
         self._descriptor = -1
+        if self._mapped >= 0:
+            os.close(self._mapped)
+            self._mapped = -1
 
     def close(self) -> None:
         """Release the lock; the file stays, and counts as a dead process's."""
         if self._descriptor >= 0:
             close_lockable(self._descriptor)
-            self._descriptor = -1
+            os.close(self._mapped)
+            self._descriptor = self._mapped = -1
 
 
 class ForeignFileError(ValueError):
@@ -136,6 +142,7 @@ class CellReader:
     def __init__(self, source: Path | CellFile) -> None:
         self.source = source
         self.entries: list[Entry] = []
+        self._descriptor = -1  # for __del__, where the file cannot be opened
         self._descriptor = os.open(source, os.O_RDONLY | _FLAGS) if isinstance(source, Path) else -1
         self._segment = 0  # where the last segment begins
         self._next = _HEAD.size  # where its next entry begins
@@ -163,9 +170,12 @@ class CellReader:
         return memoryview(data).cast("d")
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Give the descriptor back; a reader that nobody has any more does so by itself."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
+            self._descriptor = -1
+
+    __del__ = close
 
     def _file(self) -> bytes:
         size = os.fstat(self._descriptor).st_size
