@@ -24,6 +24,7 @@ from otel_distro.errors import InputError
 from otel_distro.logs.document import Documents
 from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import COUNTER, Distribution, Families, Family, Value
+from otel_distro.metrics.own import PREFIXES
 from otel_distro.settings import Settings
 
 _PARTS: Final = ("_count", "_sum")
@@ -74,8 +75,11 @@ class RecordedMetrics:
         return [] if family is None else [dict(labels) for labels in family.series]
 
     def names(self) -> set[str]:
-        """Return the names of the metrics that were measured: with the unit, counters with `_total`."""
-        return {_scraped_name(family) for family in self._families()}
+        """Return the names of the metrics that were measured: with the unit, counters with `_total`.
+
+        What is observed of the process itself (`process_…`, `python_…`) is left out: no test measures it.
+        """
+        return {_scraped_name(family) for family in self._families() if not family.name.startswith(PREFIXES)}
 
     def _distributions(self, name: str, labels: dict[str, object]) -> list[Distribution]:
         values = _chosen(self._family(name), labels)

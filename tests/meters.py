@@ -15,6 +15,8 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from otel_distro.metrics.own import PREFIXES
+
 Key = tuple[str, tuple[tuple[str, Any], ...]]
 
 
@@ -50,8 +52,12 @@ class Reading:
         return tuple(self.after[_key(name, attributes)].explicit_bounds)
 
     def changed(self) -> set[str]:
-        """Names of the instruments that got anything."""
-        return {key[0] for key, point in self.after.items() if _figure(point) != _figure(self.before.get(key))}
+        """Names of the instruments that got anything, without those that observe the process itself."""
+        return {
+            key[0]
+            for key, point in self.after.items()
+            if _figure(point) != _figure(self.before.get(key)) and not key[0].startswith(PREFIXES)
+        }
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from otel_distro.metrics.reader import PrometheusReader
 
+# What instruments begin with that say something of the process itself, by OpenTelemetry name as on the page.
+PREFIXES: Final = ("process_", "python_")
 _PAGE: Final = resource.getpagesize()
 _PROC: Final = Path("/proc/self")
 
