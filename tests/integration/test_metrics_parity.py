@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +32,7 @@ from opentelemetry.sdk.metrics import (
     TraceBasedExemplarFilter,
     UpDownCounter,
 )
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.metrics.view import (
     DropAggregation,
     ExplicitBucketHistogramAggregation,
@@ -147,6 +150,8 @@ def _span(sampled: int) -> Context:
 
 CONTEXTS: dict[str, Context | None] = {
     "none": None,
+    "attached": None,
+    "attached and empty": Context(),
     "empty": Context(),
     "sampled": _span(1),
     "unsampled": _span(0),
@@ -208,9 +213,8 @@ class Run:
         attributes = step.attributes
         if type(attributes) in (dict, list):
             attributes = copy.deepcopy(attributes)
-        attach = step.context == "attached"
-        token = context_api.attach(_span(1)) if attach else None
-        context = None if attach else CONTEXTS[step.context]
+        token = context_api.attach(_span(1)) if step.context.startswith("attached") else None
+        context = CONTEXTS[step.context]
         try:
             if step.by_name:
                 method(amount=step.amount, attributes=attributes, context=context)
@@ -227,7 +231,10 @@ class Run:
 
     def _collect(self, which: int) -> None:
         if which < len(self.readers):
-            self.seen.append(_points(self.readers[which].get_metrics_data()))
+            try:
+                self.seen.append(_points(self.readers[which].get_metrics_data()))
+            except Exception as error:  # noqa: BLE001 -- the SDK fails to merge some exponential histograms
+                self.seen.append(str(error))
 
     def _page(self, _: int) -> None:
         families = Families()
@@ -236,7 +243,11 @@ class Run:
             self.page_reader._merger.add_to(families, scope_labels=False)
             self.pages.append({"families": families})
         else:
-            data = self.page_reader.get_metrics_data()
+            try:
+                data = self.page_reader.get_metrics_data()
+            except Exception:  # noqa: BLE001 -- the SDK fails to merge some exponential histograms
+                self.pages.append({})
+                return
             if data is not None:
                 add_collected(families, data, scope_labels=False)
             self.pages.append({"families": families, "ambiguous": _ambiguous(data)})
@@ -356,6 +367,8 @@ def check(program: Program) -> None:
     tolerance = 1e-9 * max([1.0, *map(abs, amounts)])
     assert len(stock.pages) == len(ours.pages)
     for theirs, mine in zip(stock.pages, ours.pages, strict=True):
+        if not theirs:
+            break  # the SDK has lost what it could not merge
         _same_page(theirs, mine, tolerance)
 
 
@@ -433,7 +446,9 @@ def programs(draw: st.DrawFn) -> Program:
     reports = st.lists(st.one_of(st.lists(observation, max_size=3), st.just(None)), max_size=2)
     synchronous = [n for n, one in enumerate(instruments) if one.kind in SYNCHRONOUS]
     observed = [n for n, one in enumerate(instruments) if one.kind in OBSERVED]
-    contexts = st.sampled_from(["none", "none", "empty", "sampled", "unsampled", "no span", "attached"])
+    contexts = st.sampled_from(
+        ["none", "none", "none", "empty", "sampled", "unsampled", "no span", *["attached"] * 2, "attached and empty"]
+    )
     steps: list[st.SearchStrategy[Any]] = [st.builds(Do, st.sampled_from(["collect", "page"]), st.integers(0, 2))]
     steps.append(st.builds(Do, st.sampled_from(["add", "remove", "disable", "enable", "enable"]), st.integers(0, 2)))
     if synchronous:
@@ -479,8 +494,16 @@ def _views(draw: st.DrawFn, number: int) -> dict[str, Any]:
 @example(
     Program(
         [Instrument("counter")],
-        steps=[Measure(0, 1, {"a": (1,)}), Measure(0, 1, {"a": (True,)}), Measure(0, 1, {"a": (1.0,)})] * 2,
+        steps=[Measure(0, 1, {"a": value}) for value in ((1,), (True,), (1.0,), True, 1, 1.0, "1", True, 1, 1.0)],
     )
+)
+@example(
+    # The SDK takes an empty context for none.
+    Program([Instrument("counter")], steps=[Measure(0, 1), Measure(0, 1, None, "attached and empty")])
+)
+@example(Program([Instrument("counter")], steps=[Measure(0, 1), Do("collect", 1), Measure(0, True), Do("collect", 1)]))
+@example(
+    Program([Instrument("histogram")], steps=[Measure(0, 1), Do("collect", 1), Measure(0, Number(2)), Do("collect", 1)])
 )
 @example(
     Program(
@@ -496,5 +519,90 @@ def _views(draw: st.DrawFn, number: int) -> dict[str, Any]:
         steps=[Observe(0, [[(1, None)]]), Do("page"), Do("page")],
     )
 )
+@example(
+    # An exemplar keeps the attributes as they were at the call.
+    Program(
+        [Instrument("histogram")],
+        [{"instrument_name": "i0", "attribute_keys": set()}],
+        steps=[Measure(0, 1, {"a": "x"}, "sampled"), Do("collect", 0), Measure(0, 2, {"a": "x"}, "sampled")],
+    )
+)
+@example(
+    Program(
+        [Instrument("gauge")],
+        steps=[Measure(0, 1), Do("disable"), Measure(0, 2), Do("collect", 1), Do("enable"), Measure(0, 3)],
+    )
+)
+@example(
+    Program(
+        [Instrument("up_down_counter")],
+        steps=[Measure(0, 1), Do("add"), Measure(0, -2), Do("collect", 2), Do("remove", 0), Measure(0, 3)],
+    )
+)
 def test_any_program_gives_the_metrics_that_the_unmodified_sdk_gives(program: Program) -> None:
     check(program)
+
+
+@pytest.mark.parametrize("temporality", ["delta", "cumulative"])
+def test_threads_and_collections_at_once_lose_nothing(temporality: str) -> None:
+    sdk = metrics_sdk()
+    assert sdk is not None
+    recording.install(sdk)
+    page, memory = PrometheusReader(), _reader(temporality, "")
+    provider = MeterProvider([page, memory], resource=Resource({}), shutdown_on_exit=False)
+    meter = provider.get_meter("threads")
+    counter, histogram = meter.create_counter("c"), meter.create_histogram("h")
+    rounds, threads = 3000, 6
+    sums: dict[Any, list[int]] = {}
+
+    def measure(number: int) -> None:
+        for index in range(rounds):
+            counter.add(1, {"thread": "all"})
+            histogram.record(index % 7, {"thread": str(number % 2)})
+
+    def collect() -> None:
+        data = memory.get_metrics_data()
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics if data else ():
+            for point in metric.data.data_points:
+                counted: Any = point.value if isinstance(point, NumberDataPoint) else point.count
+                sums.setdefault((metric.name, *(point.attributes or {}).values()), []).append(int(counted))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        running = [threading.Thread(target=measure, args=(number,)) for number in range(threads)]
+        for thread in running:
+            thread.start()
+        while any(thread.is_alive() for thread in running):
+            page.page()
+            collect()
+        for thread in running:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    collect()
+    total = sum if temporality == "delta" else max
+    assert {key: total(counts) for key, counts in sums.items()} == {
+        ("c", "all"): rounds * threads,
+        ("h", "0"): rounds * threads // 2,
+        ("h", "1"): rounds * threads // 2,
+    }
+    text = page.page().decode()
+    assert f'c_total{{thread="all"}} {rounds * threads}\n' in text
+    assert f'h_count{{thread="1"}} {rounds * threads // 2}\n' in text
+    assert f'h_sum{{thread="1"}} {sum(index % 7 for index in range(rounds)) * threads // 2}\n' in text
+
+
+AMOUNTS_BY_KIND: dict[str, list[Any]] = {
+    "Decimal": [Decimal("1.5"), 2, Decimal("0.25"), True],
+    "Fraction": [Fraction(1, 4), 2, Fraction(3, 2), 0.5],
+    "float of another type": [Number(1.5), Number(2), 1],
+    "large": [2**60, 1, 10**30, 2**70],
+}
+
+
+@pytest.mark.parametrize("amounts", AMOUNTS_BY_KIND.values(), ids=AMOUNTS_BY_KIND)
+@pytest.mark.parametrize("kind", SYNCHRONOUS)
+def test_numbers_of_every_type_are_added_as_the_sdk_adds_them(kind: str, amounts: list[Any]) -> None:
+    steps: list[Any] = [Measure(0, amount, {"a": "x"}) for amount in amounts]
+    check(Program([Instrument(kind)], steps=[*steps, Do("collect", 1), *steps]))
