@@ -39,6 +39,7 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated) -> 
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         provider.add_span_processor(BatchSpanProcessor(exporter))
+    internals.keep_instance_id(provider, settings.instance_id)
     set_tracer_provider(provider)
 
 
@@ -57,7 +58,9 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) ->
     from opentelemetry.sdk.metrics import MeterProvider
 
     arguments = internals.provider_configurator("meter", settings.meter_configurator)
-    set_meter_provider(MeterProvider(metric_readers=readers, resource=resource, **arguments))
+    provider = MeterProvider(metric_readers=readers, resource=resource, **arguments)
+    internals.keep_instance_id(provider, settings.instance_id)
+    set_meter_provider(provider)
     if "prometheus" in wanted:
         isolated("metrics of the process", _observe)
         isolated("the metrics page", lambda: _serve_page(settings))
@@ -69,7 +72,9 @@ def start_logs(settings: Settings, resource: Resource, isolated: Isolated) -> An
     if not exporters:
         return None
     arguments = internals.provider_configurator("logger", settings.logger_configurator)
-    return internals.start_log_export(resource, exporters, arguments)
+    provider = internals.start_log_export(resource, exporters, arguments)
+    internals.keep_instance_id(provider, settings.instance_id)
+    return provider
 
 
 def _names(names: tuple[str, ...]) -> list[str]:

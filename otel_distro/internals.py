@@ -169,6 +169,17 @@ def metrics_sdk() -> MetricsSdk | None:
     return MetricsSdk(*parts)
 
 
+def keep_instance_id(provider: Any, instance_id: str) -> None:
+    """Let forked children keep an instance id that the user has set, which the SDK would replace by one of its own."""
+    update = getattr(provider, "_update_resource", None)
+    if not instance_id or update is None:
+        return
+    from opentelemetry.sdk.resources import Resource
+
+    own = Resource({"service.instance.id": instance_id})
+    provider._update_resource = lambda resource: update(resource.merge(own))
+
+
 def renew_meter_locks(provider: Any) -> None:
     """Give the meters of a provider free locks in a forked child: a thread of the parent may have held them."""
     for meter in list(getattr(provider, "_meters", {}).values()):

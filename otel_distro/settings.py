@@ -108,6 +108,11 @@ class Settings:
         return self.own_service_name or dict(self.resource_attributes).get("service.name", "")
 
     @property
+    def instance_id(self) -> str:
+        """The instance id that the user has given all processes, or the empty string where each makes its own."""
+        return dict(self.resource_attributes).get("service.instance.id", "")
+
+    @property
     def environment(self) -> str:
         """Name of the deployment environment, or the empty string where no resource attribute names one."""
         attributes = dict(self.resource_attributes)

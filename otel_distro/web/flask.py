@@ -12,6 +12,8 @@ from flask import current_app
 
 # Not from the package: the contrib instrumentation puts a subclass of its own there.
 from flask.app import Flask
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
@@ -21,6 +23,8 @@ from otel_distro.web.wsgi import Environ, StartResponse, serve
 
 # The attribute by which the contrib instrumentation marks an application that it has taken.
 _SPANS_MARK = "_is_instrumented_by_opentelemetry"
+# Where that instrumentation keeps the request's span.
+_SPAN_KEY = "opentelemetry-flask.span_key"
 _logger = logging.getLogger(__name__)
 
 _originals: dict[str, Any] = {}
@@ -42,7 +46,7 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
     def hooked_call(self: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if _SPANS_MARK not in self.__dict__ and instrument_app is not None:
             _instrument_once(self, instrument_app, lock)
-        return serve(original.__get__(self), environ, start_response, route_of, metrics)
+        return serve(original.__get__(self), environ, start_response, route_of, metrics, context_of)
 
     def hooked_dispatch(self: Flask, *args: Any) -> Any:
         # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
@@ -88,6 +92,14 @@ def route_of(environ: Environ) -> str | None:
     if isinstance(error, (MethodNotAllowed, RequestRedirect)):
         return _route_nearby(request, error)
     return None
+
+
+def context_of(environ: Environ) -> Context | None:
+    """Return the context of the span that the contrib instrumentation made for this request, if it is a real one."""
+    span = environ.get(_SPAN_KEY)
+    if span is None or type(span) is NonRecordingSpan:
+        return None
+    return set_span_in_context(span, Context())
 
 
 def _route_nearby(request: Any, error: HTTPException) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from opentelemetry.context import Context
+
 from otel_distro.metrics.instruments import distro_meter
 
 DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -54,15 +56,18 @@ class RequestMetrics:
         """Count one request less in flight."""
         self._active.add(-1)
 
-    def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+    def record(  # noqa: PLR0913, PLR0917 -- the figures of one request
+        self, method: str, endpoint: str, status: int, duration: float, size: int, context: Context | None = None
+    ) -> None:
         """Record one answered request: status code, duration in seconds, size of the body in bytes.
 
-        `method` must come from `normal_method` and `endpoint` be a route template, so that the labels stay bounded.
+        `method` must come from `normal_method` and `endpoint` be a route template, so that the labels stay bounded;
+        `context` holds the span that exemplars are to name, where it is not the current one.
         """
         labels = {"method": method, "endpoint": endpoint}
-        self._duration.record(duration, labels)
-        self._size.record(size, labels)
-        self._requests.add(1, {"method": method, "endpoint": endpoint, "status": str(status)})
+        self._duration.record(duration, labels, context)
+        self._size.record(size, labels, context)
+        self._requests.add(1, {"method": method, "endpoint": endpoint, "status": str(status)}, context)
 
 
 @lru_cache(maxsize=1)

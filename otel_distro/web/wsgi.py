@@ -12,6 +12,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
 
+from opentelemetry.context import Context
+
 from otel_distro.context import accepted_request_id, request_id, user_id
 from otel_distro.web.current import current_request
 from otel_distro.web.requests import UNMATCHED, RequestMetrics, normal_method
@@ -21,6 +23,7 @@ Headers: TypeAlias = list[tuple[str, str]]
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 Write: TypeAlias = Callable[[bytes], object]
 RouteOf: TypeAlias = Callable[[Environ], str | None]
+ContextOf: TypeAlias = Callable[[Environ], Context | None]
 
 REQUEST_ID_HEADER = "X-Request-ID"
 ROUTE_KEY = "otel_distro.route"
@@ -38,22 +41,24 @@ class StartResponse(Protocol):
 Application: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 -- the request and who knows what of it
     application: Application,
     environ: Environ,
     start_response: StartResponse,
     route_of: RouteOf,
     metrics: RequestMetrics | None,
+    context_of: ContextOf | None = None,
 ) -> Iterable[bytes]:
     """Answer one request by the application, with its request id in context and its figures in the metrics.
 
     `route_of` tells the route template once the application has matched it; `metrics` is None where the classic metrics
-    are off. An application mounted inside of another one is served as it is: the outermost hook counts the request.
+    are off; `context_of` tells the context of the request's span, which is over when the figures are recorded. An
+    application mounted inside of another one is served as it is: the outermost hook counts the request.
     What the application raises goes on to the server.
     """
     if _EXCHANGE_KEY in environ:
         return application(environ, start_response)
-    exchange = Exchange(environ, start_response, route_of, metrics)
+    exchange = Exchange(environ, start_response, route_of, metrics, context_of)
     environ[_EXCHANGE_KEY] = True
     try:
         body = application(environ, exchange.start_response)
@@ -100,6 +105,7 @@ class Exchange:
 
     __slots__ = (
         "_body",
+        "_context_of",
         "_environ",
         "_in_process",
         "_iterator",
@@ -116,8 +122,14 @@ class Exchange:
     )
 
     def __init__(
-        self, environ: Environ, start_response: StartResponse, route_of: RouteOf, metrics: RequestMetrics | None
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        route_of: RouteOf,
+        metrics: RequestMetrics | None,
+        context_of: ContextOf | None,
     ) -> None:
+        self._context_of = context_of
         self._start = perf_counter()
         self._environ = environ
         self._server_start_response = start_response
@@ -232,7 +244,8 @@ class Exchange:
                 self._metrics.finished()
                 endpoint = self._request.endpoint or UNMATCHED
                 duration = perf_counter() - self._start
-                self._metrics.record(self._request.method, endpoint, self._status, duration, self._size)
+                context = self._context_of(self._environ) if self._context_of is not None else None
+                self._metrics.record(self._request.method, endpoint, self._status, duration, self._size, context)
             except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
                 _warn(error)
 

@@ -30,7 +30,9 @@ class Recorder:
     def finished(self) -> None:
         self.in_flight -= 1
 
-    def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+    def record(
+        self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
+    ) -> None:
         self.records.append((method, endpoint, status, size))
         self.durations.append(duration)
 
@@ -376,7 +378,9 @@ def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: py
         def started(self) -> None:
             raise RuntimeError("no instrument")
 
-        def record(self, method: str, endpoint: str, status: int, duration: float, size: int) -> None:
+        def record(
+            self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
+        ) -> None:
             raise RuntimeError("no instrument")
 
     for _ in range(3):

@@ -1,0 +1,126 @@
+"""What all processes of a group say together besides their counters: exemplars, observed values, OTLP streams."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from tests.otlp import Receiver, attributes
+from tests.processes import AppProcess
+from tests.support import free_port, request, wait_until
+
+
+class Run:
+    """Gunicorn with three workers before the observed application."""
+
+    def __init__(self, **env: str) -> None:
+        self.port, metrics_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.page_url = f"http://127.0.0.1:{metrics_port}/metrics"
+        self.env = {"OTEL_SERVICE_NAME": "group", "OTEL_EXPORTER_PROMETHEUS_PORT": str(metrics_port), **env}
+
+    def start(self) -> AppProcess:
+        words = ["opentelemetry-instrument", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{self.port}"]
+        app = AppProcess([*words, "tests.data.apps.observed:app"], self.env)
+        app.wait_for_http(self.url)
+        return app
+
+    def send(self, number: int) -> set[str]:
+        """Send requests; return the processes that answered."""
+        with ThreadPoolExecutor(6) as pool:
+            return set(pool.map(lambda _: request(self.url).text, range(number)))
+
+    def page(self) -> str:
+        return request(self.page_url, headers={"Accept": "application/openmetrics-text"}).text
+
+
+def test_observed_values_are_there_for_every_living_worker_and_gone_with_it() -> None:
+    run = Run()
+    with run.start():
+
+        def observed() -> set[str]:
+            return set(re.findall(r'^level\{worker="(\d+)"\} 7', run.page(), re.MULTILINE))
+
+        # The master imports no application, so what is observed comes from the workers alone.
+        workers = wait_until(lambda: observed() if len(observed()) == 3 else None, 20, what="three workers' values")
+        assert workers is not None
+        victim = sorted(workers)[0]
+        os.kill(int(victim), signal.SIGKILL)
+        wait_until(lambda: victim not in observed() and len(observed()) == 3, 20, what="its successor's value")
+        resident = re.search(r"^process_resident_memory_bytes (\d+)", run.page(), re.MULTILINE)
+        assert resident is not None
+        assert int(resident.group(1)) > 3 * 20_000_000
+        assert "otel_distro_processes 4" in run.page()
+
+
+def test_exemplars_of_the_workers_are_on_the_page_of_the_master() -> None:
+    with Receiver() as receiver:
+        run = Run(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, OTEL_BSP_SCHEDULE_DELAY="100")
+        with run.start():
+            run.send(30)
+            found = {
+                sample.name: dict(sample.exemplar.labels)
+                for family in text_string_to_metric_families(run.page())  # type: ignore[no-untyped-call]
+                for sample in family.samples
+                if sample.exemplar
+            }
+            assert {"jobs_total", "http_request_duration_seconds_bucket", "http_requests_total"} <= found.keys()
+
+            def exported() -> set[str]:
+                return {
+                    span.trace_id.hex()
+                    for resource in list(receiver.spans)
+                    for scope in resource.scope_spans
+                    for span in scope.spans
+                }
+
+            wait_until(lambda: {e["trace_id"] for e in found.values()} <= exported(), 15, what="the exemplars' traces")
+            assert "trace_id" not in request(run.page_url).text
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+def test_each_process_is_a_stream_of_its_own_and_their_sum_is_the_page(temporality: str) -> None:
+    with Receiver() as receiver:
+        run = Run(
+            OTEL_METRICS_EXPORTER="prometheus,otlp",
+            OTEL_TRACES_EXPORTER="none",
+            OTEL_LOGS_EXPORTER="none",
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=temporality,
+            OTEL_METRIC_EXPORT_INTERVAL="300",
+        )
+        with run.start():
+            run.send(60)
+
+            def total() -> float:
+                streams: dict[str, list[int]] = defaultdict(list)
+                for instance, point in receiver.points("jobs"):
+                    streams[instance].append(point.as_int)
+                each = sum if temporality == "delta" else max
+                return sum(each(values) for values in streams.values())
+
+            wait_until(lambda: total() == 61, 15, what=lambda: f"61 jobs by OTLP, not {total()}")
+            assert "jobs_total 61" in run.page()
+            assert len({instance for instance, _ in receiver.points("jobs")}) > 1
+
+
+def test_a_users_own_instance_id_is_kept() -> None:
+    with Receiver() as receiver:
+        run = Run(
+            OTEL_METRICS_EXPORTER="otlp",
+            OTEL_TRACES_EXPORTER="none",
+            OTEL_LOGS_EXPORTER="none",
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_METRIC_EXPORT_INTERVAL="200",
+            OTEL_RESOURCE_ATTRIBUTES="service.instance.id=mine",
+        )
+        with run.start():
+            run.send(5)
+            wait_until(lambda: receiver.metrics, 10, what="an export")
+        assert {attributes(resource.resource)["service.instance.id"] for resource in receiver.metrics} == {"mine"}
