@@ -12,8 +12,12 @@ from threading import RLock
 from typing import Final, Protocol, TypeAlias
 from weakref import WeakSet
 
+from otel_distro.metrics.recording import bind
 from otel_distro.metrics.rejected import LARGEST, reject, usable
 from otel_distro.metrics.timing import TimedCall, Timer
+
+# Beyond it `usable` makes a float of a whole number.
+LARGEST_WHOLE: Final = 2**53
 
 Amount: TypeAlias = int | float | Decimal
 Attributes: TypeAlias = dict[str, str]
@@ -28,31 +32,33 @@ class Measure(Protocol):
 class BoundCounter:
     """One series of a counter."""
 
-    __slots__ = ("_add", "_attributes", "_name")
+    __slots__ = ("_add", "_name")
 
     def __init__(self, name: str, add: Measure, attributes: Attributes) -> None:
         self._name = name
-        self._add = add
-        self._attributes = attributes
+        self._add = bind(add, attributes)
 
     def inc(self, amount: Amount = 1) -> None:
         """Add an amount of zero or more; any other is rejected."""
+        # What nearly every call adds, told without a call.
+        if type(amount) is int and 0 <= amount <= LARGEST_WHOLE:
+            self._add(amount)
+            return
         value = usable(amount)
         if value is None:
             reject(self._name, amount)
         else:
-            self._add(value, self._attributes)
+            self._add(value)
 
 
 class BoundGauge:
     """One series of a gauge; it remembers its own value in this process, and a forked process starts from 0."""
 
-    __slots__ = ("__weakref__", "_attributes", "_lock", "_lowest", "_name", "_set", "_value")
+    __slots__ = ("__weakref__", "_lock", "_lowest", "_name", "_set", "_value")
 
     def __init__(self, name: str, set_: Measure, attributes: Attributes, lowest: float = -LARGEST) -> None:
         self._name = name
-        self._set = set_
-        self._attributes = attributes
+        self._set = bind(set_, attributes)
         self._lowest = lowest
         self._value: int | float = 0
         # Reentrant, as a finalizer or signal handler may measure in the midst of a measurement of the same thread.
@@ -68,7 +74,7 @@ class BoundGauge:
             return
         with self._lock:
             self._value = number
-            self._set(number, self._attributes)
+            self._set(number)
 
     def inc(self, amount: Amount = 1) -> None:
         """Add to the value that this process has set; a negative amount takes away."""
@@ -81,7 +87,7 @@ class BoundGauge:
             value = usable(wanted, self._lowest)
             if value is not None:
                 self._value = value
-                self._set(value, self._attributes)
+                self._set(value)
         if value is None:
             reject(self._name, wanted, self._lowest)
 
@@ -102,20 +108,23 @@ class BoundGauge:
 class BoundHistogram:
     """One series of a histogram."""
 
-    __slots__ = ("_attributes", "_name", "_record")
+    __slots__ = ("_name", "_record")
 
     def __init__(self, name: str, record: Measure, attributes: Attributes) -> None:
         self._name = name
-        self._record = record
-        self._attributes = attributes
+        self._record = bind(record, attributes)
 
     def observe(self, value: Amount) -> None:
         """Record a value of zero or more, in the unit of the histogram; any other is rejected."""
+        # What nearly every call records, told without a call.
+        if type(value) is float and 0.0 <= value <= LARGEST:
+            self._record(value)
+            return
         number = usable(value)
         if number is None:
             reject(self._name, value)
         else:
-            self._record(number, self._attributes)
+            self._record(number)
 
     def time(self) -> Timer:
         """Return a context manager and decorator that records how long it took, in seconds, exceptions included."""

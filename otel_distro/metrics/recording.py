@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from otel_distro.internals import MetricsSdk
@@ -26,15 +27,26 @@ _MOST_ATTRIBUTES: Final = 128
 # Values of these types are equal only where the SDK takes them for the same, as long as their types are the same.
 _PLAIN: Final = frozenset((str, bool, int, float, bytes, type(None)))
 
+# A whole number up to it is compared as one, which is quicker than with a float; larger ones go the SDK's way.
+_MOST_WHOLE: Final = 2**63
+
 # Where the measurements of one set of attributes go. First what has to be as it was when that was found out: the
 # consumer's mapping of storages (another one means that readers came or went, or that this is a forked child), the
 # meter's configuration, and the types of the values, None where all are texts: True, 1 and 1.0 are equal to Python and
-# not to the SDK. Then cells, bounds, write and offer of `storages.Targets`. A plain tuple is unpacked fastest.
+# not to the SDK. Then cells, bounds, write, offer and due of `storages.Targets`. A plain tuple is unpacked fastest.
 Entry: TypeAlias = tuple[
-    Any, Any, "tuple[type, ...] | None", "Cells | None", "tuple[float, ...] | None", "Write | None", "Offer | None"
+    Any,
+    Any,
+    "tuple[type, ...] | None",
+    "Cells | None",
+    "tuple[float, ...] | None",
+    "Write | None",
+    "Offer | None",
+    "list[float] | None",
 ]
 
 _originals: Final[list[tuple[type, str, Any]]] = []
+_sdk: Final[list[MetricsSdk]] = []
 
 
 def install(sdk: MetricsSdk) -> None:
@@ -44,10 +56,11 @@ def install(sdk: MetricsSdk) -> None:
     """
     if _originals:
         return
+    _sdk[:] = [sdk]
     for kind, method, least in (
-        (sdk.counter, "add", 0),
+        (sdk.counter, "add", 0.0),
         (sdk.up_down_counter, "add", -GREATEST),
-        (sdk.histogram, "record", 0),
+        (sdk.histogram, "record", 0.0),
         (sdk.gauge, "set", -GREATEST),
     ):
         original = getattr(kind, method)
@@ -62,43 +75,100 @@ def uninstall() -> None:
         setattr(kind, method, original)
 
 
-def _fast(original: Any, least: float, sdk: MetricsSdk) -> Callable[..., None]:  # noqa: C901 -- a call costs more than a branch
+def bind(measure: Callable[..., None], attributes: dict[str, str]) -> Write:
+    """Return what records a measurement with these attributes, without looking them up each time.
+
+    `measure` is the recording method of an instrument, which may be a proxy. The amounts have to be of type int or
+    float and such as the instrument takes. Thread-safe; stays valid when readers come and go, and after a fork.
+    """
+    instrument = getattr(measure, "__self__", None)
+    key = (*attributes, *attributes.values())
+    entry: Entry | None = None
+    consumer: Any = None
+    meter_config: Any = None
+    current_context: Any = None
+    span_key = ""
+
+    def write_bound(amount: Any) -> None:
+        nonlocal entry, consumer, meter_config, current_context, span_key
+        if entry is not None:
+            storages, config, _, cells, bounds, write, offer, due = entry
+            if storages is consumer._reader_storages and config is meter_config._config:
+                bucket = 0
+                if cells is not None:
+                    cells[0] += amount
+                    if bounds is not None:
+                        bucket = bisect_left(bounds, amount)
+                        cells[1 + bucket] += 1
+                if write is not None:
+                    write(amount)
+                if offer is not None:
+                    current = current_context()
+                    if span_key in current and (due is None or due[bucket] <= monotonic()):
+                        _offer(offer, amount, attributes, current, current[span_key])
+                return
+        measure(amount, attributes)
+        real: Any = getattr(instrument, "_real_instrument", None) or instrument
+        found = getattr(real, _SLOT, {}).get(key)
+        if found is not None and found[2] is None and _sdk:
+            consumer, meter_config = real._measurement_consumer, real._meter_config
+            current_context, span_key = _sdk[0].current_context, _sdk[0].span_key
+            entry = found
+
+    return write_bound
+
+
+def _offer(offer: Offer, amount: Any, attributes: Any, context: Any, span: Any) -> None:
+    """Offer a measurement as an exemplar where its span is sampled."""
+    try:
+        span_context = span.get_span_context()
+        if span_context.trace_flags & 1:
+            offer(amount, attributes, context, span_context)
+    except Exception:  # noqa: BLE001 -- the measurement counts; anything may stand in the place of a span
+        return
+
+
+def _fast(original: Any, least: float, sdk: MetricsSdk) -> Callable[..., None]:
     current_context, span_key, greatest = sdk.current_context, sdk.span_key, GREATEST
+    least_whole, most_whole = (0 if least == 0 else -_MOST_WHOLE), _MOST_WHOLE
 
     def record(self: Any, amount: Any, attributes: Any = None, context: Any = None) -> None:
         try:
-            storages, config, types, cells, bounds, write, offer = self._otel_distro_entries[
+            storages, config, types, cells, bounds, write, offer, due = self._otel_distro_entries[
                 (*attributes, *attributes.values()) if attributes else ()
             ]
             kind = type(amount)
-            known = (
-                (kind is float or kind is int)
-                and least <= amount <= greatest
+            # Only as the condition of an `if` are comparisons quick.
+            if (
+                (
+                    least <= amount <= greatest
+                    if kind is float
+                    else (kind is int and least_whole <= amount <= most_whole)
+                )
                 and storages is self._measurement_consumer._reader_storages
                 and config is self._meter_config._config
                 and (types is None or types == tuple(map(type, attributes.values())))
-            )
+            ):
+                known = True
+            else:
+                known = False
         except Exception:  # noqa: BLE001 -- what the SDK raises for odd attributes, it will
             known = False
         if not known:
             _first(original, sdk, self, amount, attributes, context)
             return
+        bucket = 0
         if cells is not None:
             cells[0] += amount
             if bounds is not None:
-                cells[1 + bisect_left(bounds, amount)] += 1
+                bucket = bisect_left(bounds, amount)
+                cells[1 + bucket] += 1
         if write is not None:
             write(amount)
         if offer is not None:
             current = context or current_context()
-            span = current.get(span_key)
-            if span is not None:
-                try:
-                    span_context = span.get_span_context()
-                    if span_context.trace_flags & 1:
-                        offer(amount, attributes, current, span_context)
-                except Exception:  # noqa: BLE001 -- the measurement counts; anything may stand in the place of a span
-                    return
+            if span_key in current and (due is None or due[bucket] <= monotonic()):
+                _offer(offer, amount, attributes, current, current[span_key])
 
     record.__doc__ = original.__doc__
     record.__name__ = original.__name__

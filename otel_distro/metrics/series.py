@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import time
+from time import monotonic, time
 from typing import Any, Final, TypeAlias
 
 from opentelemetry import trace
@@ -23,12 +23,14 @@ GREATEST: Final = 1.7976931348623157e308
 class SharedSeries:
     """One series in cells; stands where the SDK has an aggregation. Thread-safe."""
 
-    __slots__ = ("_exemplars", "_labels", "_observed", "_store", "_words", "cells", "stream", "write")
+    __slots__ = ("_exemplars", "_labels", "_observed", "_store", "_words", "cells", "due", "stream", "write")
 
     def __init__(self, stream: Stream, labels: Labels, store: CellStore) -> None:
         self.stream = stream
         self.cells: Cells = store.cells(stream, labels)
         self.write: Write = streams.writer(stream, self.cells)
+        # From when on another exemplar of each bucket is taken, by the monotonic clock.
+        self.due = [0.0] * stream.buckets
         self._labels = labels
         self._store = store
         self._observed: int | float | None = None
@@ -68,16 +70,17 @@ class SharedSeries:
 
     def offer(self, amount: Any, _attributes: Any, _context: Any, span_context: Any) -> None:
         """Keep the measurement as the exemplar of its bucket, at most one a second; the cells for it are made late."""
+        bucket = streams.bucket_of(self.stream, amount)
+        if self.due[bucket] > monotonic():
+            return
         slots = self._exemplars
         if slots is None:
             slots = self._store.exemplar_cells(self.stream, self._labels)
             self._words = slots.cast("B").cast("Q")
             self._exemplars = slots
-        slot = streams.EXEMPLAR_CELLS * streams.bucket_of(self.stream, amount)
-        words, now = self._words, time()
-        if 0 <= now - slots[slot + 1] < 1:
-            return
+        slot, words = streams.EXEMPLAR_CELLS * bucket, self._words
         trace_id, span_id = span_context.trace_id, span_context.span_id
+        self.due[bucket], now = monotonic() + 1, time()
         # No call from here on, so no other thread in between. No time, no exemplar: who reads meanwhile sees none.
         slots[slot + 1] = 0
         slots[slot] = amount

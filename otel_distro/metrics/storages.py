@@ -249,13 +249,15 @@ class Targets(NamedTuple):
     """Where the measurements of one set of attributes go.
 
     `cells` are those of the first series that is in cells and adds up, with its `bounds` where it is a histogram: the
-    caller writes into them itself, which saves a call. `write` does the rest, `offer` takes exemplars.
+    caller writes into them itself, which saves a call. `write` does the rest, `offer` takes exemplars; where `due` is
+    given, it takes one of a bucket only from that time on.
     """
 
     cells: Cells | None
     bounds: tuple[float, ...] | None
     write: Write | None
     offer: Offer | None
+    due: list[float] | None
 
 
 def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any) -> Targets | None:
@@ -270,6 +272,7 @@ def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any)
     cleaned = sdk.measurement(0, 0, instrument, None, attributes).attributes
     cells: Cells | None = None
     bounds: tuple[float, ...] | None = None
+    due: list[float] | None = None
     writes: list[Write] = []
     offers: list[Offer] = []
     for storage in storages.values():
@@ -281,6 +284,7 @@ def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any)
                 if cells is None and streams.GIL and series.stream.kind in streams.ADDED:
                     cells = series.cells
                     bounds = series.stream.bounds if series.stream.kind == streams.HISTOGRAM else None
+                    due = series.due
                 else:
                     writes.append(series.write)
                 offers.append(series.offer)
@@ -291,7 +295,7 @@ def targets_of(sdk: MetricsSdk, instrument: Any, storages: Any, attributes: Any)
             writes.append(write)
             offers.append(_sdk_offer(sdk, series, cleaned))
     offer = _each(offers) if offers and type(exemplars) is sdk.trace_based else None
-    return Targets(cells, bounds, _each(writes) if writes else None, offer)
+    return Targets(cells, bounds, _each(writes) if writes else None, offer, due if len(offers) == 1 else None)
 
 
 def _series_of(sdk: MetricsSdk, match: Any, attributes: Any) -> Any:
@@ -332,24 +336,30 @@ def _sdk_write(sdk: MetricsSdk, series: Any) -> Write | None:
 
         return put
     if type(series) is sdk.explicit:
-        bounds, minmax = series._boundaries, series._record_min_max
-
-        def record(amount: Any) -> None:
-            with lock:
-                counts = series._value
-                if counts is None:
-                    counts = series._value = [0] * (len(bounds) + 1)
-                series._sum += amount
-                if minmax:
-                    series._min = min(series._min, amount)
-                    series._max = max(series._max, amount)
-                counts[bisect_left(bounds, amount)] += 1
-
-        return record
+        return _sdk_histogram(series)
     if type(series) is sdk.exponential:
         # Its buckets grow and shrink by rules of their own: these stay the SDK's.
         return lambda amount: series.aggregate(SimpleNamespace(value=amount), False)
     return None
+
+
+def _sdk_histogram(series: Any) -> Write:
+    lock, bounds, minmax = series._lock, series._boundaries, series._record_min_max
+
+    def record(amount: Any) -> None:
+        with lock:
+            counts = series._value
+            if counts is None:
+                counts = series._value = [0] * (len(bounds) + 1)
+            series._sum += amount
+            if minmax:
+                if amount < series._min:  # noqa: PLR1730 -- a call costs more than a comparison
+                    series._min = amount
+                if amount > series._max:  # noqa: PLR1730 -- the same
+                    series._max = amount
+            counts[bisect_left(bounds, amount)] += 1
+
+    return record
 
 
 def _sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:
