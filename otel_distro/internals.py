@@ -181,7 +181,9 @@ def keep_instance_id(provider: Any, instance_id: str) -> None:
 
 
 def renew_meter_locks(provider: Any) -> None:
-    """Give the meters of a provider free locks in a forked child: a thread of the parent may have held them."""
+    """Give a provider and its meters free locks in a forked child: a thread of the parent may have held them."""
+    if hasattr(provider, "_meter_lock"):
+        provider._meter_lock = threading.Lock()
     for meter in list(getattr(provider, "_meters", {}).values()):
         if hasattr(meter, "_instrument_registration_lock"):
             meter._instrument_registration_lock = threading.Lock()

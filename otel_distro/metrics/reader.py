@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReade
 from otel_distro.internals import metrics_sdk
 from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import Families
+from otel_distro.metrics.foreign import renew_locks
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import GaugeRules, Merger
 from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TEXT, foreign_text, page_text
@@ -99,6 +100,8 @@ class PrometheusReader(MetricReader):
         self.store.after_fork()
         self._merger.close()
         self._merger = Merger(self.store, self._folder, self._rules)
+        for registry in self._registries:
+            renew_locks(registry)
         if self._consumer is not None:
             after_fork(self._consumer)
 
