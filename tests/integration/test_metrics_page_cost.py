@@ -1,0 +1,40 @@
+"""A page costs what its living processes cost, however many were before; times are in the benchmarks."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+from pathlib import Path
+
+from tests.benchmarks.page_cost import RECYCLED, SharedPage
+from tests.shared_metrics import COUNTER, parsed
+
+SERIES = 10_000
+_MOST = 1.2
+
+
+def _calls(page: SharedPage) -> int:
+    """Return how many functions are called to make a page: a cost without the noise of time."""
+    profile = cProfile.Profile()
+    profile.runcall(page.page)
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def test_two_hundred_recycled_workers_leave_the_page_as_small_and_cheap_as_fresh_ones(tmp_path: Path) -> None:
+    fresh = SharedPage(tmp_path / "fresh", SERIES)
+    recycled = SharedPage(tmp_path / "recycled", SERIES, RECYCLED)
+    assert len(list((tmp_path / "recycled").glob("*.cells"))) == len(fresh.workers) + 1
+    assert sum(parsed(recycled.page()).values()) == recycled.expected
+    assert sum(parsed(fresh.page()).values()) == fresh.expected
+    assert len(recycled.page()) <= _MOST * len(fresh.page())
+    assert _calls(recycled) <= _MOST * _calls(fresh)
+
+
+def test_a_page_reads_again_only_what_is_new_in_it(tmp_path: Path) -> None:
+    page = SharedPage(tmp_path / "group", 2000)
+    first = _calls(page)
+    page.page()
+    assert _calls(page) <= first
+    page.workers[0].record(COUNTER, 1)
+    more = _calls(page) - first
+    assert more < 200, "one new series is not a reason to decode the others again"
