@@ -65,7 +65,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("kind", "written", "unit", "name", "ucum", "scraped"), NAMES)
-def test_a_name_in_either_style_is_scraped_as_prometheus_users_expect(  # noqa: PLR0917 -- the table's columns
+def test_a_name_in_either_style_is_scraped_as_prometheus_users_expect(
     kind: str, written: str, unit: str, name: str, ucum: str, scraped: str
 ) -> None:
     declared = _declare(kind, written, unit=unit)
