@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from operator import itemgetter
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -44,6 +45,13 @@ Entry: TypeAlias = tuple[
     "Offer | None",
     "list[float] | None",
 ]
+
+# Nearly all calls of an instrument have the same names of attributes. As long as all of one number have, their values
+# are the key: how many they are, what gets their values in always the same order, and the entries by these.
+Shape: TypeAlias = tuple[int, Callable[[Any], tuple[Any, ...]], dict[tuple[Any, ...], Entry]]
+_SHAPE: Final = "_otel_distro_shape"
+_UNKNOWN: Final[Shape] = (-1, tuple, {})
+_SEVERAL: Final[Shape] = (-2, tuple, {})
 
 _originals: Final[list[tuple[type, str, Any]]] = []
 _sdk: Final[list[MetricsSdk]] = []
@@ -128,15 +136,25 @@ def _offer(offer: Offer, amount: Any, attributes: Any, context: Any, span: Any) 
         return
 
 
-def _fast(original: Any, least: float, sdk: MetricsSdk) -> Callable[..., None]:
+def _fast(  # noqa: C901 -- in `record` a call costs more than a branch
+    original: Any, least: float, sdk: MetricsSdk
+) -> Callable[..., None]:
     current_context, span_key, greatest = sdk.current_context, sdk.span_key, GREATEST
     least_whole, most_whole = (0 if least == 0 else -_MOST_WHOLE), _MOST_WHOLE
 
-    def record(self: Any, amount: Any, attributes: Any = None, context: Any = None) -> None:
+    def record(self: Any, amount: Any, attributes: Any = None, context: Any = None) -> None:  # noqa: C901, PLR0912 -- as above
         try:
-            storages, config, types, cells, bounds, write, offer, due = self._otel_distro_entries[
-                (*attributes, *attributes.values()) if attributes else ()
-            ]
+            if attributes:
+                size, values_of, shaped = self._otel_distro_shape
+                if len(attributes) == size and type(attributes) is dict:
+                    key = values_of(attributes)
+                    entry = shaped[key]
+                else:
+                    key = (*attributes, *attributes.values())
+                    entry = self._otel_distro_entries[key]
+            else:
+                entry = self._otel_distro_bare
+            storages, config, types, cells, bounds, write, offer, due = entry
             kind = type(amount)
             # Only as the condition of an `if` are comparisons quick.
             if (
@@ -147,7 +165,7 @@ def _fast(original: Any, least: float, sdk: MetricsSdk) -> Callable[..., None]:
                 )
                 and storages is self._measurement_consumer._reader_storages
                 and config is self._meter_config._config
-                and (types is None or types == tuple(map(type, attributes.values())))
+                and (types is None or types == tuple(map(type, key)))
             ):
                 known = True
             else:
@@ -191,21 +209,46 @@ def _remember(sdk: MetricsSdk, instrument: Any, attributes: Any) -> None:
     if attributes and len(attributes) > _MOST_ATTRIBUTES:
         return
     key = (*attributes, *attributes.values()) if attributes else ()
-    types: tuple[type, ...] | None = tuple(map(type, attributes.values())) if attributes else ()
+    types = _types_of(key)
     if not _PLAIN.issuperset(types or ()):
         return
-    if types == (str,) * len(types or ()):
-        types = None
     storages, config = instrument._measurement_consumer._reader_storages, instrument._meter_config._config
     if not config.is_enabled:
         return
     entries: dict[Any, Entry] = instrument.__dict__.setdefault(_SLOT, {})
+    shape: Shape = instrument.__dict__.setdefault(_SHAPE, _UNKNOWN)
     known = entries.get(key)
-    if known is not None and known[0] is storages and known[1] is config and known[2] == types:
-        return
-    found = targets_of(sdk, instrument, storages, attributes)
-    if found is None:
-        return
-    if len(entries) >= _MOST_ENTRIES:
+    if known is None or not (known[0] is storages and known[1] is config and known[2] == types):
+        found = targets_of(sdk, instrument, storages, attributes)
+        if found is None:
+            return
+        known = (storages, config, types, *found)
+    if len(entries) >= _MOST_ENTRIES and key not in entries:
         entries.clear()
-    entries[key] = (storages, config, types, *found)
+        shape[2].clear()
+    entries[key] = known
+    if not key:
+        instrument._otel_distro_bare = known
+    elif type(attributes) is dict:
+        instrument.__dict__[_SHAPE] = _with_entry(shape, attributes, known)
+
+
+def _types_of(key: tuple[Any, ...]) -> tuple[type, ...] | None:
+    """Return the types of what is in a key, None where all are texts."""
+    types = tuple(map(type, key))
+    return None if types == (str,) * len(types) else types
+
+
+def _with_entry(shape: Shape, attributes: dict[str, Any], entry: Entry) -> Shape:
+    """Return the shape with one more entry; none any more where another call has as many attributes of other names."""
+    size, values_of, shaped = shape
+    if size == _UNKNOWN[0] and len(attributes) > 1:
+        size, values_of, shaped = len(attributes), itemgetter(*attributes), {}
+    if size != len(attributes):
+        return shape
+    try:
+        values = values_of(attributes)
+    except KeyError:
+        return _SEVERAL
+    shaped[values] = (*entry[:2], _types_of(values), *entry[3:])
+    return size, values_of, shaped
