@@ -12,12 +12,13 @@ import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import get_meter
+from opentelemetry.metrics import get_meter, get_meter_provider
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import DropAggregation, ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 
+from otel_distro.distro import install_fast_paths
 from otel_distro.internals import MetricsSdk, metrics_sdk
 from otel_distro.metrics import recording
 from otel_distro.metrics.reader import PrometheusReader
@@ -441,3 +442,16 @@ def test_threads_that_make_the_same_series_at_once_share_it(counter: Any, page: 
     for thread in threads:
         thread.join()
     assert {line.rpartition(" ")[2] for line in _lines(page)} == {"8"}
+
+
+def test_the_fast_paths_are_put_in_force_without_a_provider(slow: Slow) -> None:
+    recording.uninstall()
+    before = get_meter_provider()
+    install_fast_paths()
+    install_fast_paths()
+    assert get_meter_provider() is before
+    provider = MeterProvider([InMemoryMetricReader()], resource=Resource({}), shutdown_on_exit=False)
+    counter = provider.get_meter("tests").create_counter("c")
+    counter.add(1)
+    counter.add(1)
+    assert slow.taken == 1
