@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -59,9 +58,8 @@ def fold(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def exact_sum(values: Iterable[float]) -> float:
+def exact_sum(values: list[float]) -> float:
     """Return the sum, rounded once: the same in every order, and never less for a value that is greater."""
-    values = list(values)
     try:
         return math.fsum(values)
     except (ValueError, OverflowError):  # infinities, or a sum beyond every double

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +38,8 @@ from otel_distro.metrics.streams import Stream, decoded
 
 MOST_RECENT: Final = "most_recent"
 RULES: Final = (MOST_RECENT, "sum", "min", "max", "each")
-_ADDED: Final = (streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL)
+_DISTRIBUTIONS: Final = (streams.HISTOGRAM, streams.EXPONENTIAL)
+_GAUGES: Final = (streams.GAUGE, streams.OBSERVED_GAUGE)
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class GaugeRules:
 class _Total:
     """The sum of one series over the processes, as of one reading; `values` are the parts of its first cell."""
 
+    number: int
     reading: int = 0
     cells: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
@@ -76,15 +79,18 @@ class _Part:
     rule: str
     first: int
     total: _Total
-    labels: Labels
 
 
 class _Source:
-    """One process's file or memory, and what of it has been understood."""
+    """One process's file or memory, and what of it has been understood.
+
+    Counters, of which there are most, stand by themselves: the total's number, where the cell is, and the total.
+    """
 
     def __init__(self, name: str, reader: CellReader) -> None:
         self.name = name
         self.reader = reader
+        self.counters: list[tuple[int, int, _Total]] = []
         self.parts: list[_Part] = []
         self.absorbed: set[str] = set()
         self.exemplars: list[tuple[_Total, int, int]] = []
@@ -99,7 +105,8 @@ class _Source:
     def read(self, merger: Merger) -> Cells:
         """Return the words of this moment, with the parts up to date."""
         words = self.reader.read()
-        for entry in self.reader.entries[self._known :]:
+        entries = self.reader.entries
+        for entry in entries[self._known :]:
             kind, number, what = decoded(entry.text)
             if kind == "stream":
                 self._streams[number] = what
@@ -107,17 +114,35 @@ class _Source:
                 stream = self._streams[number]
                 if entry.cells < stream.cells:
                     raise ForeignFileError("an entry has too few cells")
-                rule = merger.rules.of(stream.name) if stream.kind in (streams.GAUGE, streams.OBSERVED_GAUGE) else ""
-                labels: Labels = (*what, ("pid", self.pid)) if rule == "each" else what
-                self.parts.append(_Part(stream.kind, rule, entry.first, merger.total(stream, labels), labels))
+                self._add(merger, stream, what, entry.first)
             elif kind == "exemplars" and number in self._streams:
                 total = merger.total(self._streams[number], what)
                 self.exemplars.append((total, entry.first, entry.cells // streams.EXEMPLAR_CELLS))
             elif kind == "absorbed":
                 self.absorbed.update(name for name, _ in what)
             self._known += 1
+        if entries:
+            # Only now: one that cannot be understood is to be met again at the next reading.
+            entries.clear()
+            self._known = 0
+            # In the order in which totals lie in memory: at random, adding them up takes three times as long.
+            self.counters.sort()
         self._read_exemplars(words)
         return words
+
+    def totals(self) -> Iterator[_Total]:
+        """Yield the total of every series."""
+        yield from (total for _, _, total in self.counters)
+        yield from (part.total for part in self.parts)
+
+    def _add(self, merger: Merger, stream: Stream, labels: Labels, first: int) -> None:
+        if stream.kind == streams.COUNTER:
+            total = merger.total(stream, labels)
+            self.counters.append((total.number, first, total))
+            return
+        rule = merger.rules.of(stream.name) if stream.kind in _GAUGES else ""
+        total = merger.total(stream, (*labels, ("pid", self.pid)) if rule == "each" else labels)
+        self.parts.append(_Part(stream.kind, rule, first, total))
 
     def _read_exemplars(self, words: Cells) -> None:
         ids = memoryview(words.obj).cast("Q") if self.exemplars else None
@@ -143,13 +168,19 @@ class Merger:
         self._store = store
         self._folder = folder
         self._reading = 0
+        self._made = 0
         self._sources: dict[Any, _Source] = {}
         self._totals: dict[Stream, dict[Labels, _Total]] = {}
         self._warned: set[str] = set()
 
     def total(self, stream: Stream, labels: Labels) -> _Total:
         """Return the total of one series, the same one at every call."""
-        return self._totals.setdefault(stream, {}).setdefault(labels, _Total(cells=[0.0] * stream.cells))
+        totals = self._totals.setdefault(stream, {})
+        found = totals.get(labels)
+        if found is None:
+            self._made += 1
+            found = totals[labels] = _Total(self._made, cells=[0.0] * stream.cells)
+        return found
 
     def add_to(self, families: Families, *, scope_labels: bool) -> None:
         """Read every process and put the sums into the families."""
@@ -210,7 +241,7 @@ class Merger:
         source = self._sources.get(id(file))
         if source is None:
             source = self._sources[id(file)] = _Source(f"{os.getpid()}-memory", CellReader(file))
-        self._sum(source.read(self), source.parts, alive=True)
+        self._sum(source.read(self), source, alive=True)
 
     def _read_folder(self, folder: Path) -> bool:
         found: dict[Any, _Source] = {}
@@ -240,7 +271,7 @@ class Merger:
                 self._warn_once(name, f"{path} is left out of the metrics: {error}; remove it if nobody needs it")
                 continue
             absorbed |= source.absorbed
-            self._sum(words, source.parts, alive=alive)
+            self._sum(words, source, alive=alive)
             if not alive and name != FOLDED:
                 dead.append(name)
         gone = [source for key, source in self._sources.items() if key not in found and key not in memory]
@@ -253,7 +284,7 @@ class Merger:
 
     def _drop_totals(self) -> None:
         """Forget the series that no file has any more."""
-        used = {id(part.total) for source in self._sources.values() for part in source.parts}
+        used = {id(total) for source in self._sources.values() for total in source.totals()}
         for stream, totals in list(self._totals.items()):
             kept = {labels: total for labels, total in totals.items() if id(total) in used}
             if kept:
@@ -261,29 +292,41 @@ class Merger:
             else:
                 del self._totals[stream]
 
-    def _sum(self, words: Cells, parts: list[_Part], *, alive: bool) -> None:
+    def _sum(self, words: Cells, source: _Source, *, alive: bool) -> None:
+        # Every page runs through this for every series of every process: it makes no objects and few look-ups.
         reading = self._reading
-        for part in parts:
-            kind, first, total = part.kind, part.first, part.total
-            if kind in _ADDED:
-                cells = total.cells
-                if total.reading != reading:
-                    total.reading = reading
-                    total.cells = list(words[first : first + len(cells)])
-                    total.values = total.cells[:1]
-                else:
-                    total.values.append(words[first])
-                    for index in range(1, len(cells)):
-                        cells[index] += words[first + index]
-            elif kind == streams.OBSERVED_COUNTER or (kind in (streams.UP_DOWN, streams.OBSERVED_UP_DOWN) and alive):
-                if kind != streams.UP_DOWN and not words[first + 1]:
-                    continue
-                if total.reading != reading:
-                    total.reading = reading
-                    total.values = []
-                total.values.append(words[first])
-            elif kind in (streams.GAUGE, streams.OBSERVED_GAUGE):
+        for _, first, total in source.counters:
+            if total.reading != reading:
+                total.reading = reading
+                total.values.clear()
+            total.values.append(words[first])
+        for part in source.parts:
+            kind, first = part.kind, part.first
+            if kind in _DISTRIBUTIONS:
+                self._distribution(part.total, words, first)
+            elif kind in _GAUGES:
                 self._gauge(part, words[first], words[first + 1], alive=alive)
+            elif (alive or kind == streams.OBSERVED_COUNTER) and (kind == streams.UP_DOWN or words[first + 1]):
+                self._begin(part.total)
+                part.total.values.append(words[first])
+
+    def _begin(self, total: _Total) -> bool:
+        """Say whether this is a total's first part in this reading, and let it begin at zero then."""
+        if total.reading == self._reading:
+            return False
+        total.reading = self._reading
+        total.values.clear()
+        return True
+
+    def _distribution(self, total: _Total, words: Cells, first: int) -> None:
+        cells = total.cells
+        if self._begin(total):
+            for index in range(1, len(cells)):
+                cells[index] = words[first + index]
+        else:
+            for index in range(1, len(cells)):
+                cells[index] += words[first + index]
+        total.values.append(words[first])
 
     def _gauge(self, part: _Part, value: float, time: float, *, alive: bool) -> None:
         total = part.total
@@ -291,10 +334,7 @@ class Merger:
         lasts = part.kind == streams.GAUGE and rule == MOST_RECENT
         if not time or not (alive or lasts):
             return
-        fresh = total.reading != self._reading
-        total.reading = self._reading
-        total.values = []
-        if fresh:
+        if self._begin(total):
             total.cells[0], total.time = value, time
         elif rule == "sum":
             total.cells[0] += value
@@ -305,7 +345,7 @@ class Merger:
 
     def _put(self, families: Families, stream: Stream, totals: dict[Labels, _Total], *, scope_labels: bool) -> None:
         kind = _family_kind(stream)
-        gauge = stream.kind in (streams.GAUGE, streams.OBSERVED_GAUGE)
+        gauge = stream.kind in _GAUGES
         empty = described(stream.name, kind, stream.unit, stream.help, additive=not gauge)
         present = [(labels, total) for labels, total in totals.items() if total.reading == self._reading]
         family = families.family(empty, stream.name) if present else None
@@ -313,12 +353,13 @@ class Merger:
             return
         name, version, url, attributes = stream.scope
         scope = labels_of(scope_attributes(name, version, url, dict(attributes))) if scope_labels else ()
+        simple = kind in (COUNTER, GAUGE)
         for labels, total in present:
             if total.values:
                 total.cells[0] = total.values[0] if len(total.values) == 1 else exact_sum(total.values)
             shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
             try:
-                value = _value(stream, total.cells)
+                value: Value = plain(total.cells[0]) if simple else _value(stream, total.cells)
             except (ValueError, OverflowError):
                 self._warn_once(stream.name, f"metric {stream.name!r} has a count that is none in {dict(shown)}")
                 continue

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from otel_distro.metrics import streams
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.streams import Stream
-from tests.shared_metrics import Worker
+from tests.shared_metrics import Worker, in_child
 
 SIZES: Final = (100, 1_000, 10_000, 100_000)
 PROCESSES: Final = 4
@@ -59,20 +60,23 @@ class SharedPage:
         self.expected = size * PROCESSES
         self.reader = PrometheusReader(folder=folder, target_info=False)
         self._provider = MeterProvider([self.reader], shutdown_on_exit=False)
-        for number in range(recycled):
-            # Every series in some of them, a tenth in each: it is the number of files that is to be seen.
-            some = range(number % 10, size, 10)
-            self._worker(folder, f"{number}-ended", some).die()
-            self.expected += len(some)
-            if number % 25 == 24:
-                self.page()
+        for begin in range(0, recycled, 25):
+            # In another process, as the memory of workers is not the reader's; every series in some of them.
+            in_child(lambda begin=begin: self._end_some(folder, begin))  # type: ignore[misc]
+            self.page()
+        self.expected += sum(len(range(number % 10, size, 10)) for number in range(recycled))
         self.workers = [self._worker(folder, f"{number}-alive", range(size)) for number in range(PROCESSES)]
         for _ in range(2):
             self.page()
 
+    def _end_some(self, folder: Path, begin: int) -> None:
+        for number in range(begin, begin + 25):
+            self._worker(folder, f"{number}-ended", range(number % 10, self.size, 10)).die()
+
     def _worker(self, folder: Path, name: str, numbers: range) -> Worker:
         worker = Worker(folder, name)
-        for number in numbers:
+        # Each process meets its series in an order of its own.
+        for number in random.Random(name).sample(numbers, len(numbers)):
             worker.record(_STREAM, 1, *zip(_LABELS, _labels(number), strict=True))
         return worker
 
