@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 import otel_distro
 from otel_distro import exporters
 from otel_distro.settings import Settings, environment_defaults
+from otel_distro.uwsgi import hold_group, start_in_workers
 
 _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
@@ -51,8 +52,16 @@ class OtelConfigurator:
             if _started or settings.disabled:
                 return
             _started.append("providers")
-        for problem in _start(settings, auto_instrumentation_version or ""):
-            _logger.warning("%s", problem)
+
+        def start() -> None:
+            # Read again: in a worker the environment names the group as well.
+            for problem in _start(Settings.current(), auto_instrumentation_version or ""):
+                _logger.warning("%s", problem)
+
+        if not start_in_workers(start):
+            start()
+        elif "prometheus" in settings.metrics_exporters:
+            _isolated("metrics of several processes", lambda: _hold_group(settings))
 
 
 def configure() -> None:
@@ -123,6 +132,13 @@ def _name_group() -> None:
     server = sys.modules.get("otel_distro.metrics.server")
     if server is not None and server.page_service.folder:
         os.environ["OTEL_DISTRO_GROUP_DIR"] = server.page_service.folder
+
+
+def _hold_group(settings: Settings) -> None:
+    """Name the group of the workers that this process will fork."""
+    folder = hold_group(settings)
+    if folder:
+        os.environ["OTEL_DISTRO_GROUP_DIR"] = folder
 
 
 def _start_logging(settings: Settings, logger_provider: Any) -> None:

@@ -27,6 +27,7 @@ RANKS = {
     "decorators": 4,
     "exporters": 4,
     "testing": 4,
+    "uwsgi": 4,
     "distro": 5,
     "cli": 6,
 }

@@ -1,0 +1,84 @@
+"""uWSGI with several processes: the totals are what the client got, to the unit, however the application is loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, AppProcess
+from tests.served import WSGI, Served
+
+# uWSGI embeds Python, so `opentelemetry-instrument` reaches it by PYTHONPATH alone. With --enable-threads it sets up
+# Python's lock: without it no thread but a request's own ever runs, neither the page's nor an exporter's.
+# --die-on-term: uWSGI takes SIGTERM as a reload otherwise.
+LOADED = {"before the fork": [], "each process by itself": ["--lazy-apps"]}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Served:
+    return Served(tmp_path)
+
+
+def uwsgi(served: Served, *options: str) -> AppProcess:
+    module, _, name = WSGI.partition(":")
+    return served.started(
+        *("uwsgi", "--http-socket", f"127.0.0.1:{served.port}", "--module", module, "--callable", name),
+        *("--master", "--processes", "3", "--enable-threads", "--die-on-term", "--need-app", "--disable-logging"),
+        *("--pythonpath", str(ROOT), *options),
+    )
+
+
+def threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+@pytest.fixture(params=LOADED, ids=list(LOADED))
+def loaded(request: pytest.FixtureRequest) -> list[str]:
+    return LOADED[request.param]
+
+
+def test_all_processes_are_counted_together(served: Served, loaded: list[str]) -> None:
+    with uwsgi(served, *loaded) as app:
+        served.processes(3)
+        served.check_exact(app, served.drive(800))
+
+
+def test_the_master_runs_no_thread_that_a_fork_could_stop_halfway(served: Served, loaded: list[str]) -> None:
+    with uwsgi(served, *loaded) as app:
+        workers = served.processes(3)
+        assert threads(app.pid) == 1
+        # The page's watcher, beside the thread for requests.
+        assert all(threads(worker) > 1 for worker in workers)
+
+
+def test_one_process_without_a_master_is_counted(served: Served) -> None:
+    module, _, name = WSGI.partition(":")
+    with served.started(
+        *("uwsgi", "--http-socket", f"127.0.0.1:{served.port}", "--module", module, "--callable", name),
+        *("--enable-threads", "--die-on-term", "--pythonpath", str(ROOT)),
+    ) as app:
+        served.check_exact(app, served.drive(300))
+
+
+def test_threads_within_processes_are_counted(served: Served, loaded: list[str]) -> None:
+    with uwsgi(served, "--threads", "3", *loaded) as app:
+        served.processes(3)
+        served.check_exact(app, served.drive(800))
+
+
+def test_processes_that_end_after_so_many_requests_keep_their_counts(served: Served, loaded: list[str]) -> None:
+    # Workers that end at the same time: the counts must not go with the last of them.
+    with uwsgi(served, "--max-requests", "90", "--min-worker-lifetime", "0", *loaded) as app:
+        first = served.drive(200)
+        served.processes(4)
+        second = served.drive(150)
+        served.check_within(app, first, second)
+
+
+def test_processes_that_are_killed_keep_their_counts(served: Served, loaded: list[str]) -> None:
+    with uwsgi(served, *loaded) as app:
+        served.processes(3)
+        tallies = [served.drive_and_kill(250) for _ in range(2)]
+        served.check_within(app, *tallies)
