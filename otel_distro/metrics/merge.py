@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_distro.metrics import streams
+from otel_distro.metrics.columns import Columns, sums
 from otel_distro.metrics.descriptors import locked
 from otel_distro.metrics.families import (
     COUNTER,
@@ -63,7 +64,7 @@ class GaugeRules:
 class _Total:
     """The sum of one series over the processes, as of one reading; `values` are the parts of its first cell."""
 
-    number: int
+    row: int = -1  # of a counter
     reading: int = 0
     cells: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
@@ -84,13 +85,13 @@ class _Part:
 class _Source:
     """One process's file or memory, and what of it has been understood.
 
-    Counters, of which there are most, stand by themselves: the total's number, where the cell is, and the total.
+    Counters, of which there are most, stand by themselves.
     """
 
     def __init__(self, name: str, reader: CellReader) -> None:
         self.name = name
         self.reader = reader
-        self.counters: list[tuple[int, int, _Total]] = []
+        self.counters = Columns()
         self.parts: list[_Part] = []
         self.absorbed: set[str] = set()
         self.exemplars: list[tuple[_Total, int, int]] = []
@@ -121,24 +122,19 @@ class _Source:
             elif kind == "absorbed":
                 self.absorbed.update(name for name, _ in what)
             self._known += 1
-        if entries:
-            # Only now: one that cannot be understood is to be met again at the next reading.
-            entries.clear()
-            self._known = 0
-            # In the order in which totals lie in memory: at random, adding them up takes three times as long.
-            self.counters.sort()
+        # Only now: one that cannot be understood is to be met again at the next reading.
+        entries.clear()
+        self._known = 0
         self._read_exemplars(words)
         return words
 
     def totals(self) -> Iterator[_Total]:
-        """Yield the total of every series."""
-        yield from (total for _, _, total in self.counters)
+        """Yield the total of every series that is no counter."""
         yield from (part.total for part in self.parts)
 
     def _add(self, merger: Merger, stream: Stream, labels: Labels, first: int) -> None:
         if stream.kind == streams.COUNTER:
-            total = merger.total(stream, labels)
-            self.counters.append((total.number, first, total))
+            self.counters.add(merger.total(stream, labels).row, first)
             return
         rule = merger.rules.of(stream.name) if stream.kind in _GAUGES else ""
         total = merger.total(stream, (*labels, ("pid", self.pid)) if rule == "each" else labels)
@@ -168,7 +164,8 @@ class Merger:
         self._store = store
         self._folder = folder
         self._reading = 0
-        self._made = 0
+        self._rows = 0
+        self._counted: list[tuple[Columns, Cells]] = []
         self._sources: dict[Any, _Source] = {}
         self._totals: dict[Stream, dict[Labels, _Total]] = {}
         self._warned: set[str] = set()
@@ -178,8 +175,10 @@ class Merger:
         totals = self._totals.setdefault(stream, {})
         found = totals.get(labels)
         if found is None:
-            self._made += 1
-            found = totals[labels] = _Total(self._made, cells=[0.0] * stream.cells)
+            found = totals[labels] = _Total(cells=[0.0] * stream.cells)
+            if stream.kind == streams.COUNTER:
+                found.row = self._rows
+                self._rows += 1
         return found
 
     def add_to(self, families: Families, *, scope_labels: bool) -> None:
@@ -194,7 +193,15 @@ class Merger:
             except OSError as error:
                 self._warn_once("", f"the page shows this process alone: {self._folder}: {error.strerror or error}")
                 self._read_own_file()
+        counted = sums(self._counted, self._rows)
+        self._counted = []
         for stream, totals in self._totals.items():
+            if stream.kind == streams.COUNTER:
+                for total in totals.values():
+                    value = counted[total.row]
+                    if value is not None:
+                        total.reading = self._reading
+                        total.cells[0] = value
             self._put(families, stream, totals, scope_labels=scope_labels)
         if self._folder is not None:
             self._put_own(families)
@@ -286,6 +293,8 @@ class Merger:
         """Forget the series that no file has any more."""
         used = {id(total) for source in self._sources.values() for total in source.totals()}
         for stream, totals in list(self._totals.items()):
+            if stream.kind == streams.COUNTER:
+                continue  # they last, and their rows are counted on
             kept = {labels: total for labels, total in totals.items() if id(total) in used}
             if kept:
                 self._totals[stream] = kept
@@ -293,13 +302,7 @@ class Merger:
                 del self._totals[stream]
 
     def _sum(self, words: Cells, source: _Source, *, alive: bool) -> None:
-        # Every page runs through this for every series of every process: it makes no objects and few look-ups.
-        reading = self._reading
-        for _, first, total in source.counters:
-            if total.reading != reading:
-                total.reading = reading
-                total.values.clear()
-            total.values.append(words[first])
+        self._counted.append((source.counters, words))
         for part in source.parts:
             kind, first = part.kind, part.first
             if kind in _DISTRIBUTIONS:
@@ -347,14 +350,17 @@ class Merger:
         kind = _family_kind(stream)
         gauge = stream.kind in _GAUGES
         empty = described(stream.name, kind, stream.unit, stream.help, additive=not gauge)
-        present = [(labels, total) for labels, total in totals.items() if total.reading == self._reading]
+        reading = self._reading
+        present = any(total.reading == reading for total in totals.values())
         family = families.family(empty, stream.name) if present else None
         if family is None:
             return
         name, version, url, attributes = stream.scope
         scope = labels_of(scope_attributes(name, version, url, dict(attributes))) if scope_labels else ()
         simple = kind in (COUNTER, GAUGE)
-        for labels, total in present:
+        for labels, total in totals.items():
+            if total.reading != reading:
+                continue
             if total.values:
                 total.cells[0] = total.values[0] if len(total.values) == 1 else exact_sum(total.values)
             shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
