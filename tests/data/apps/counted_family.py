@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from opentelemetry import metrics, trace
 
@@ -46,7 +47,7 @@ def main() -> None:
         with ProcessPoolExecutor(processes) as pool:
             list(pool.map(count, [times] * processes))
     else:
-        context = multiprocessing.get_context(way.removeprefix("staying "))
+        context: Any = multiprocessing.get_context(way.removeprefix("staying "))
         target = stay if way.startswith("staying ") else count
         workers = [context.Process(target=target, args=(times,), daemon=True) for _ in range(processes)]
         for worker in workers:
