@@ -105,6 +105,7 @@ def _start(settings: Settings, auto_version: str) -> Iterator[str]:
         _isolated("metrics of several processes", _name_group)
         logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated))
         _isolated("logging", lambda: _start_logging(settings, logs))
+        _isolated("flushing at the end", lambda: _watch_ending(settings, logs))
     yield from settings.problems
 
 
@@ -153,6 +154,18 @@ def _start_logging(settings: Settings, logger_provider: Any) -> None:
         unit="{line}",
         description="Log lines that could not be written or handed over.",
     )
+
+
+def _watch_ending(settings: Settings, logger_provider: Any) -> None:
+    """Have what is queued sent at the end of the process, where anything is sent at all."""
+    from opentelemetry.metrics import get_meter_provider
+    from opentelemetry.trace import get_tracer_provider
+
+    from otel_distro.ending import Ending
+
+    names = {*settings.traces_exporters, *settings.metrics_exporters, *settings.logs_exporters}
+    if names - {"none", "prometheus"}:
+        Ending([get_tracer_provider(), get_meter_provider(), logger_provider]).watch()
 
 
 def _declarative(path: str) -> None:

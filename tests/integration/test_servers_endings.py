@@ -1,0 +1,160 @@
+"""Spans and logs at a fork and at the end of a process: each one arrives, and once.
+
+The batches are long, so that whatever arrives was sent because its process ended.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.drive import send
+from tests.otlp import Receiver, attributes
+from tests.processes import ROOT, AppProcess
+from tests.served import ASGI, WSGI, Served
+from tests.support import wait_until
+
+LONG = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BLRP_SCHEDULE_DELAY": "600000"}
+FAMILY = str(ROOT / "tests" / "data" / "apps" / "counted_family.py")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def served(tmp_path: Path, receiver: Receiver) -> Served:
+    served = Served(tmp_path)
+    served.env.update(LONG, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    return served
+
+
+def spans(receiver: Receiver) -> list[tuple[str, str, str]]:
+    """Return instance, name and span id of every span that arrived."""
+    return [
+        (attributes(resource.resource)["service.instance.id"], span.name, span.span_id.hex())
+        for resource in list(receiver.spans)
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def logs(receiver: Receiver) -> list[tuple[str, str, str]]:
+    """Return instance, message and log id of every log record that arrived."""
+    return [
+        (attributes(resource.resource)["service.instance.id"], record.body.string_value, attributes(record)["log_id"])
+        for resource in list(receiver.logs)
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    ]
+
+
+def end(app: AppProcess) -> None:
+    app.signal(signal.SIGTERM)
+    app.wait(20)
+
+
+def check_spans(receiver: Receiver, served: Served) -> None:
+    """As many spans as entries in the ledger, each by its own id, from as many instances as processes."""
+    arrived = spans(receiver)
+    assert len(arrived) == len(served.ledger.entries())
+    assert len({span_id for _, _, span_id in arrived}) == len(arrived)
+    assert len({instance for instance, _, _ in arrived}) == len(served.ledger.by_process())
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["each worker loads", "preload"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_gunicorn_sends_every_span_and_log_record_once(
+    served: Served, receiver: Receiver, kind: str, preload: list[str]
+) -> None:
+    served.url = served.url.replace("/work", "/logged/it")
+    words = ["gunicorn", "-w", "2", "-k", kind, "-b", f"127.0.0.1:{served.port}", *preload, WSGI]
+    with served.started(*words) as app:
+        served.processes(2)
+        assert send(served.url, 300).answers == {200: 300}
+        end(app)
+    check_spans(receiver, served)
+    records = [record for record in logs(receiver) if record[1] == "handled it"]
+    assert len(records) == len(served.ledger.entries())
+    assert max(Counter(log_id for _, _, log_id in logs(receiver)).values()) == 1
+
+
+def test_workers_that_gunicorn_recycles_send_their_last_spans(served: Served, receiver: Receiver) -> None:
+    words = ["gunicorn", "-w", "2", "-b", f"127.0.0.1:{served.port}", "--max-requests", "40", WSGI]
+    with served.started(*words) as app:
+        send(served.url, 200)
+        end(app)
+    check_spans(receiver, served)
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one process", "two workers"])
+def test_uvicorn_sends_every_span(served: Served, receiver: Receiver, options: list[str]) -> None:
+    with served.started("uvicorn", "--port", str(served.port), *options, ASGI) as app:
+        send(served.url, 200)
+        end(app)
+    check_spans(receiver, served)
+
+
+def test_uvicorn_workers_of_gunicorn_send_every_span(served: Served, receiver: Receiver) -> None:
+    words = ["gunicorn", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{served.port}", ASGI]
+    with served.started(*words) as app:
+        send(served.url, 200)
+        end(app)
+    check_spans(receiver, served)
+
+
+@pytest.mark.parametrize("options", [[], ["--lazy-apps"]], ids=["loaded before the fork", "each process by itself"])
+def test_uwsgi_sends_every_span(served: Served, receiver: Receiver, options: list[str]) -> None:
+    module, _, name = WSGI.partition(":")
+    words = [
+        *("uwsgi", "--http-socket", f"127.0.0.1:{served.port}", "--module", module, "--callable", name, "--master"),
+        *("--processes", "2", "--enable-threads", "--die-on-term", "--pythonpath", str(ROOT), *options),
+    ]
+    with served.started(*words) as app:
+        served.processes(2)
+        send(served.url, 200)
+        end(app)
+    check_spans(receiver, served)
+
+
+def test_flasks_own_server_sends_every_span_when_it_is_terminated(served: Served, receiver: Receiver) -> None:
+    with served.started("flask", "--app", WSGI, "run", "--port", str(served.port)) as app:
+        send(served.url, 100)
+        app.signal(signal.SIGTERM)
+        assert app.wait(20) == -signal.SIGTERM
+    check_spans(receiver, served)
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "pool", "subprocess"])
+def test_children_of_a_program_send_every_span(served: Served, receiver: Receiver, way: str) -> None:
+    with served.start("python", FAMILY, way, "3", "50", env={"PYTHONPATH": str(ROOT)}) as app:
+        app.wait_for_output("done")
+        end(app)
+    check_spans(receiver, served)
+
+
+def test_celerys_processes_send_every_span(served: Served, receiver: Receiver, tmp_path: Path) -> None:
+    from tests.integration.test_servers_celery import send as put
+    from tests.integration.test_servers_celery import worker
+
+    served.env["QUEUE"] = str(tmp_path / "queue")
+    with served.start(*worker(served, "--max-tasks-per-child", "10")) as app:
+        put(served, 30)
+        wait_until(lambda: len(served.ledger.entries()) == 30, 60, what="all tasks")
+        end(app)
+    check_spans(receiver, served)
+
+
+def test_a_users_own_instance_id_is_kept_in_every_process(served: Served, receiver: Receiver) -> None:
+    served.env["OTEL_RESOURCE_ATTRIBUTES"] = "service.instance.id=mine"
+    words = ["gunicorn", "-w", "2", "-b", f"127.0.0.1:{served.port}", WSGI]
+    with served.started(*words) as app:
+        served.processes(2)
+        end(app)
+    assert {instance for instance, _, _ in spans(receiver)} == {"mine"}
