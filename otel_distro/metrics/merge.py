@@ -266,6 +266,7 @@ class Merger:
             alive = name != FOLDED and is_alive(path)
             self.living += alive
             if name in absorbed:
+                dead.append(name)  # a folding was interrupted before it could remove it
                 continue
             try:
                 status = path.stat()

@@ -29,6 +29,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_lat
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from otel_distro.metrics import streams
+from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.streams import Stream
 from tests.shared_metrics import Worker, in_child
@@ -86,7 +87,7 @@ class SharedPage:
 
 
 def _own(size: int) -> Page:
-    reader = PrometheusReader(target_info=False)
+    reader = PrometheusReader(target_info=False, limits=Limits(size))
     _count_by_api(reader, size)
     return reader.page
 
@@ -170,17 +171,27 @@ def _compare(folder: Path, sizes: tuple[int, ...], rounds: int) -> None:
     print("Milliseconds a page:\n", *rows, "", sep="\n")
 
 
-def _compare_recycled(folder: Path, size: int, rounds: int) -> None:
-    fresh, recycled = SharedPage(folder / "fresh", size), SharedPage(folder / "recycled", size, RECYCLED)
-    found = _medians(
-        {"fresh": (fresh.page, fresh.expected), "recycled": (recycled.page, recycled.expected)}, rounds * 4
-    )
-    (fast, small), (slow, large) = found["fresh"], found["recycled"]
+def _compare_recycled(size: int, rounds: int) -> None:
+    found: dict[int, list[tuple[float, int]]] = {0: [], RECYCLED: []}
+    for _ in range(rounds):
+        for recycled, answers in found.items():
+            # Each in a process of its own: two pages in one would drive each other out of the processor's memory.
+            arguments = [sys.executable, "-m", "tests.benchmarks.page_cost", "--recycled", str(recycled), str(size)]
+            said = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            answers.append((float(said[0]), int(said[1])))
+    fast, slow = (statistics.median(milliseconds for milliseconds, _ in answers) for answers in found.values())
+    small, large = (answers[0][1] for answers in found.values())
     print(f"4 processes, {size:,} series each:\n")
     print("| | milliseconds | bytes |", "| --- | ---: | ---: |", sep="\n")
     print(f"| just started | {fast:.1f} | {small:,} |")
     print(f"| after {RECYCLED} recycled ones | {slow:.1f} | {large:,} |")
     print(f"| ratio (at most 1.2) | {slow / fast:.2f} | {large / small:.2f} |")
+
+
+def _time_recycled(folder: Path, recycled: int, size: int) -> None:
+    page = SharedPage(folder / "group", size, recycled)
+    milliseconds, said = _medians({"page": (page.page, page.expected)}, 20)["page"]
+    print(milliseconds, said)
 
 
 def main() -> None:
@@ -189,14 +200,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each page (5)")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="the greatest number of series")
     parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--recycled", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.fill:
         _count_by_client(CollectorRegistry(), arguments.fill)
         return
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as name:  # noqa: S108 -- where groups are
         folder = Path(name)
+        if arguments.recycled:
+            _time_recycled(folder, *arguments.recycled)
+            return
         _compare(folder, tuple(size for size in SIZES if size <= arguments.most), arguments.rounds)
-        _compare_recycled(folder, min(10_000, arguments.most), arguments.rounds)
+        _compare_recycled(min(10_000, arguments.most), arguments.rounds)
 
 
 if __name__ == "__main__":
