@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from wrapt import register_post_import_hook
@@ -47,11 +48,12 @@ class Ending:
         In threads of their own: in a signal's handler this thread may hold the very locks that sending needs.
         """
         threads = [threading.Thread(target=self._flush_one, args=(flush,), daemon=True) for flush in self._flushes]
+        deadline = monotonic() + self._seconds
         with suppress(RuntimeError):  # no thread can be started any more
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(self._seconds)
+                thread.join(max(0.0, deadline - monotonic()))
 
     def _flush_one(self, flush: Any) -> None:
         with suppress(Exception):
