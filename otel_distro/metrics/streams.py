@@ -21,6 +21,7 @@ from time import time
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from otel_distro.metrics.families import Labels
+from otel_distro.metrics.naming import label_name
 from otel_distro.metrics.shared import Cells
 
 COUNTER: Final = "counter"
@@ -109,9 +110,19 @@ def decoded(text: str) -> tuple[str, int, Any]:
             metric_kind = KINDS[KINDS.index(metric_kind)]  # ValueError where there is none of that name
             bounds = tuple(map(float, bounds))
             return kind, int(number), Stream(str(name), metric_kind, str(unit), str(description), bounds, stream_scope)
-        return kind, int(number), tuple((str(name), str(value)) for name, value in rest[0])
+        number = int(number)
+        pairs = tuple((str(name), str(value)) for name, value in rest[0])
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError(f"an entry's text is damaged: {error}") from None
+    # One wrong label would make the whole page unreadable; what a folding has absorbed are names of files.
+    if kind != "absorbed" and not _are_labels(pairs):
+        raise ValueError(f"an entry's text is damaged: {pairs!r:.200} are no labels")
+    return kind, number, pairs
+
+
+def _are_labels(pairs: Labels) -> bool:
+    names = dict(pairs)
+    return len(names) == len(pairs) and all(name and label_name(name) == name for name in names)
 
 
 def writer(stream: Stream, cells: Cells) -> Write:

@@ -334,6 +334,9 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "a kind that is none": _with_text('["stream",0,"n",[],"","",[],["","","",[]]]'),
     "no scope": _with_text('["stream",0,"n","counter","","",[],null]'),
     "bounds of text": _with_text('["stream",0,"n","histogram","","",["x"],["","","",[]]]'),
+    "a label that is no name": _with_text('["series",0,[["!plan","a"]]]'),
+    "a label without a name": _with_text('["series",0,[["","a"]]]'),
+    "a label twice": _with_text('["series",0,[["plan","a"],["plan","b"]]]'),
     "an endless number": _with_text('["series",1e999,[]]'),
 }
 
