@@ -16,6 +16,7 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 
 from otel_distro.metrics import streams
+from otel_distro.metrics.families import labels_of
 from otel_distro.metrics.exponential import to_distribution
 from otel_distro.metrics.shared import Cells
 from otel_distro.metrics.streams import POWERS, Stream, bucket_of, decoded, series_text, writer
@@ -130,7 +131,7 @@ def test_an_exponential_histogram_has_the_buckets_that_the_sdk_has_at_powers_of_
         st.lists(st.floats(allow_nan=False)).map(tuple),
         st.tuples(st.text(), st.text(), st.text(), st.lists(st.tuples(st.text(), st.text())).map(tuple)),
     ),
-    st.lists(st.tuples(st.text(), st.text())).map(tuple),
+    st.dictionaries(st.text(), st.text()).map(labels_of),
 )
 def test_what_describes_streams_and_series_to_other_processes_comes_back_whole(
     stream: Stream, labels: tuple[tuple[str, str], ...]
