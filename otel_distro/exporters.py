@@ -95,7 +95,12 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
         component = _PROTOCOL_EXPORTERS[protocol]
     group = f"opentelemetry_{signal}_exporter"
     for entry_point in entry_points(group=group, name=component):
-        return entry_point.load()()
+        exporter = entry_point.load()()
+        if component == _PROTOCOL_EXPORTERS["http/protobuf"]:
+            from otel_distro.connections import keep_apart
+
+            keep_apart(exporter)
+        return exporter
     known = sorted({entry.name for entry in entry_points(group=group)} | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")

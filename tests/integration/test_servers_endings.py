@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,9 @@ def test_uwsgi_sends_every_span(served: Served, receiver: Receiver, options: lis
     module, _, name = WSGI.partition(":")
     words = [
         *("uwsgi", "--http-socket", f"127.0.0.1:{served.port}", "--module", module, "--callable", name, "--master"),
-        *("--processes", "2", "--enable-threads", "--die-on-term", "--pythonpath", str(ROOT), *options),
+        *("--processes", "2", "--enable-threads", "--pythonpath", str(ROOT), *options),
+        # With --die-on-term a worker that is busy ends without atexit: uWSGI's own rule.
+        *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
     ]
     with served.started(*words) as app:
         served.processes(2)
@@ -136,6 +139,19 @@ def test_children_of_a_program_send_every_span(served: Served, receiver: Receive
     with served.start("python", FAMILY, way, "3", "50", env={"PYTHONPATH": str(ROOT)}) as app:
         app.wait_for_output("done")
         end(app)
+    check_spans(receiver, served)
+
+
+def test_children_do_not_talk_over_their_parents_connections(
+    served: Served, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Connections that stay open, and a parent that sends by them all the time that it forks.
+    monkeypatch.setattr(BaseHTTPRequestHandler, "protocol_version", "HTTP/1.1")
+    quick = {"OTEL_BSP_SCHEDULE_DELAY": "5", "PYTHONPATH": str(ROOT)}
+    with served.start("python", FAMILY, "busy fork", "12", "60", env=quick) as app:
+        app.wait_for_output("done")
+        end(app)
+        served.check_quiet(app)
     check_spans(receiver, served)
 
 

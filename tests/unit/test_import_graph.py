@@ -25,6 +25,7 @@ RANKS = {
     "web": 3,
     "business": 4,
     "decorators": 4,
+    "connections": 3,
     "ending": 4,
     "exporters": 4,
     "testing": 4,

@@ -47,11 +47,14 @@ def main() -> None:
         with ProcessPoolExecutor(processes) as pool:
             list(pool.map(count, [times] * processes))
     else:
-        context: Any = multiprocessing.get_context(way.removeprefix("staying "))
+        context: Any = multiprocessing.get_context(way.split()[-1])
         target = stay if way.startswith("staying ") else count
         workers = [context.Process(target=target, args=(times,), daemon=True) for _ in range(processes)]
         for worker in workers:
             worker.start()
+            if way.startswith("busy "):
+                count(times)
+                time.sleep(0.02)
         if target is count:
             for worker in workers:
                 worker.join(60)

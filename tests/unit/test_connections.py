@@ -1,0 +1,69 @@
+"""Connections of exporters before and after a fork, over a real socket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+import requests
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from requests.adapters import HTTPAdapter
+
+from otel_distro.connections import keep_apart, session_of
+from tests.otlp import Receiver
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    monkeypatch.setattr(BaseHTTPRequestHandler, "protocol_version", "HTTP/1.1")  # connections stay open
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_a_parent_and_its_children_that_send_at_once_each_arrive(receiver: Receiver) -> None:
+    exporter = OTLPSpanExporter(f"{receiver.endpoint}/v1/traces")
+    keep_apart(exporter)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+
+    def send(name: str, number: int) -> None:
+        for index in range(number):
+            tracer.start_span(f"{name} {index}").end()
+
+    send("before", 1)
+    pool = session_of(exporter).get_adapter(receiver.endpoint).poolmanager
+    children = []
+    for child in range(3):
+        pid = os.fork()
+        if pid == 0:
+            send(f"child {child}", 50)
+            adapter = session_of(exporter).get_adapter(receiver.endpoint)
+            os._exit(adapter.poolmanager is pool)
+        children.append(pid)
+    send("parent", 50)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
+    assert session_of(exporter).get_adapter(receiver.endpoint).poolmanager is pool
+    names = [span.name for resource in receiver.spans for scope in resource.scope_spans for span in scope.spans]
+    assert len(names) == len(set(names)) == 201
+
+
+def test_an_adapter_that_somebody_has_mounted_stays() -> None:
+    class Own(HTTPAdapter):
+        pass
+
+    session = requests.Session()
+    own = Own()
+    session.mount("https://", own)
+    exporter = OTLPSpanExporter("http://localhost/v1/traces", session=session)
+    keep_apart(exporter)
+    assert session.get_adapter("https://example.org") is own
+    assert type(session.get_adapter("http://example.org")) is not HTTPAdapter
+
+
+def test_an_exporter_without_such_a_session_is_left_as_it_is() -> None:
+    keep_apart(object())
