@@ -15,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from otel_distro.metrics import streams
 from otel_distro.metrics.families import Families, Labels
-from otel_distro.metrics.merge import GaugeRules, Merger
+from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.prometheus import page_text
 from otel_distro.metrics.shared import CellFile
+from otel_distro.metrics.sources import GaugeRules
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream
 from tests.support import wait_until

@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +19,6 @@ from otel_distro.metrics.descriptors import locked
 from otel_distro.metrics.families import (
     COUNTER,
     GAUGE,
-    HISTOGRAM,
-    SUMMARY,
-    Distribution,
-    Exemplar,
     Families,
     Labels,
     Value,
@@ -33,122 +27,16 @@ from otel_distro.metrics.families import (
     scope_attributes,
 )
 from otel_distro.metrics.folding import FOLDED, exact_sum, fold
-from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, ForeignFileError, is_alive
+from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, is_alive
+from otel_distro.metrics.shown import family_kind, plain, value_of
+from otel_distro.metrics.sources import GAUGES, MOST_RECENT, GaugeRules, Part, Source, Total
 from otel_distro.metrics.store import CellStore
-from otel_distro.metrics.streams import Stream, decoded
+from otel_distro.metrics.streams import Stream
 
-MOST_RECENT: Final = "most_recent"
 RULES: Final = (MOST_RECENT, "sum", "min", "max", "each")
 _DISTRIBUTIONS: Final = (streams.HISTOGRAM, streams.EXPONENTIAL)
-_GAUGES: Final = (streams.GAUGE, streams.OBSERVED_GAUGE)
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class GaugeRules:
-    """How the values that several processes set for one gauge become one: `most_recent`, `sum`, `min`, `max`, `each`.
-
-    `each` shows every living process by itself, under a label `pid`.
-    """
-
-    default: str = MOST_RECENT
-    by_name: tuple[tuple[str, str], ...] = ()
-
-    def of(self, name: str) -> str:
-        """Return the rule of one gauge by its OpenTelemetry name."""
-        return dict(self.by_name).get(name, self.default)
-
-
-@dataclass(slots=True)
-class _Total:
-    """The sum of one series over the processes, as of one reading; `values` are the parts of its first cell."""
-
-    row: int = -1  # of a counter
-    reading: int = 0
-    cells: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    time: float = 0.0
-    exemplars: dict[int, Exemplar] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Part:
-    """One series of one process: where its cells begin, and the total that it belongs to."""
-
-    kind: str
-    rule: str
-    first: int
-    total: _Total
-
-
-class _Source:
-    """One process's file or memory, and what of it has been understood.
-
-    Counters, of which there are most, stand by themselves.
-    """
-
-    def __init__(self, name: str, reader: CellReader) -> None:
-        self.name = name
-        self.reader = reader
-        self.counters = Columns()
-        self.parts: list[_Part] = []
-        self.absorbed: set[str] = set()
-        self.exemplars: list[tuple[_Total, int, int]] = []
-        self._streams: dict[int, Stream] = {}
-        self._known = 0
-
-    @property
-    def pid(self) -> str:
-        """Process id of the owner, as its file is named by it."""
-        return self.name.partition("-")[0]
-
-    def read(self, merger: Merger) -> Cells:
-        """Return the words of this moment, with the parts up to date."""
-        words = self.reader.read()
-        entries = self.reader.entries
-        for entry in entries[self._known :]:
-            kind, number, what = decoded(entry.text)
-            if kind == "stream":
-                self._streams[number] = what
-            elif kind == "series" and number in self._streams:
-                stream = self._streams[number]
-                if entry.cells < stream.cells:
-                    raise ForeignFileError("an entry has too few cells")
-                self._add(merger, stream, what, entry.first)
-            elif kind == "exemplars" and number in self._streams:
-                total = merger.total(self._streams[number], what)
-                self.exemplars.append((total, entry.first, entry.cells // streams.EXEMPLAR_CELLS))
-            elif kind == "absorbed":
-                self.absorbed.update(name for name, _ in what)
-            self._known += 1
-        # Only now: one that cannot be understood is to be met again at the next reading.
-        entries.clear()
-        self._known = 0
-        self._read_exemplars(words)
-        return words
-
-    def totals(self) -> Iterator[_Total]:
-        """Yield the total of every series that is no counter."""
-        yield from (part.total for part in self.parts)
-
-    def _add(self, merger: Merger, stream: Stream, labels: Labels, first: int) -> None:
-        if stream.kind == streams.COUNTER:
-            self.counters.add(merger.total(stream, labels).row, first)
-            return
-        rule = merger.rules.of(stream.name) if stream.kind in _GAUGES else ""
-        total = merger.total(stream, (*labels, ("pid", self.pid)) if rule == "each" else labels)
-        self.parts.append(_Part(stream.kind, rule, first, total))
-
-    def _read_exemplars(self, words: Cells) -> None:
-        ids = memoryview(words.obj).cast("Q") if self.exemplars else None
-        for total, first, slots in self.exemplars:
-            for slot in range(slots):
-                at = first + slot * streams.EXEMPLAR_CELLS
-                time, known = words[at + 1], total.exemplars.get(slot)
-                if ids is not None and time and (known is None or time > known.time):
-                    trace_id = f"{ids[at + 2]:016x}{ids[at + 3]:016x}"
-                    total.exemplars[slot] = Exemplar(words[at], time, trace_id, f"{ids[at + 4]:016x}")
 
 
 class Merger:
@@ -166,16 +54,16 @@ class Merger:
         self._reading = 0
         self._rows = 0
         self._counted: list[tuple[Columns, Cells]] = []
-        self._sources: dict[Any, _Source] = {}
-        self._totals: dict[Stream, dict[Labels, _Total]] = {}
+        self._sources: dict[Any, Source] = {}
+        self._totals: dict[Stream, dict[Labels, Total]] = {}
         self._warned: set[str] = set()
 
-    def total(self, stream: Stream, labels: Labels) -> _Total:
+    def total(self, stream: Stream, labels: Labels) -> Total:
         """Return the total of one series, the same one at every call."""
         totals = self._totals.setdefault(stream, {})
         found = totals.get(labels)
         if found is None:
-            found = totals[labels] = _Total(cells=[0.0] * stream.cells)
+            found = totals[labels] = Total(cells=[0.0] * stream.cells)
             if stream.kind == streams.COUNTER:
                 found.row = self._rows
                 self._rows += 1
@@ -247,11 +135,11 @@ class Merger:
     def _read_mapped(self, file: CellFile) -> None:
         source = self._sources.get(id(file))
         if source is None:
-            source = self._sources[id(file)] = _Source(f"{os.getpid()}-memory", CellReader(file))
+            source = self._sources[id(file)] = Source(f"{os.getpid()}-memory", CellReader(file))
         self._sum(source.read(self), source, alive=True)
 
     def _read_folder(self, folder: Path) -> bool:
-        found: dict[Any, _Source] = {}
+        found: dict[Any, Source] = {}
         memory = {key: source for key, source in self._sources.items() if isinstance(key, int)}
         dead = []
         self.living = 0
@@ -271,7 +159,7 @@ class Merger:
             try:
                 status = path.stat()
                 key = (name, status.st_ino, status.st_ctime_ns if name == FOLDED else 0)
-                source = self._sources.get(key) or _Source(name, CellReader(path))
+                source = self._sources.get(key) or Source(name, CellReader(path))
                 found[key] = source
                 words = source.read(self)
             except (OSError, ValueError) as error:
@@ -302,19 +190,19 @@ class Merger:
             else:
                 del self._totals[stream]
 
-    def _sum(self, words: Cells, source: _Source, *, alive: bool) -> None:
+    def _sum(self, words: Cells, source: Source, *, alive: bool) -> None:
         self._counted.append((source.counters, words))
         for part in source.parts:
             kind, first = part.kind, part.first
             if kind in _DISTRIBUTIONS:
                 self._distribution(part.total, words, first)
-            elif kind in _GAUGES:
+            elif kind in GAUGES:
                 self._gauge(part, words[first], words[first + 1], alive=alive)
             elif (alive or kind == streams.OBSERVED_COUNTER) and (kind == streams.UP_DOWN or words[first + 1]):
                 self._begin(part.total)
                 part.total.values.append(words[first])
 
-    def _begin(self, total: _Total) -> bool:
+    def _begin(self, total: Total) -> bool:
         """Say whether this is a total's first part in this reading, and let it begin at zero then."""
         if total.reading == self._reading:
             return False
@@ -322,7 +210,7 @@ class Merger:
         total.values.clear()
         return True
 
-    def _distribution(self, total: _Total, words: Cells, first: int) -> None:
+    def _distribution(self, total: Total, words: Cells, first: int) -> None:
         cells = total.cells
         if self._begin(total):
             for index in range(1, len(cells)):
@@ -332,7 +220,7 @@ class Merger:
                 cells[index] += words[first + index]
         total.values.append(words[first])
 
-    def _gauge(self, part: _Part, value: float, time: float, *, alive: bool) -> None:
+    def _gauge(self, part: Part, value: float, time: float, *, alive: bool) -> None:
         total = part.total
         rule = part.rule or MOST_RECENT
         lasts = part.kind == streams.GAUGE and rule == MOST_RECENT
@@ -347,9 +235,9 @@ class Merger:
         elif time >= total.time:
             total.cells[0], total.time = value, time
 
-    def _put(self, families: Families, stream: Stream, totals: dict[Labels, _Total], *, scope_labels: bool) -> None:
-        kind = _family_kind(stream)
-        gauge = stream.kind in _GAUGES
+    def _put(self, families: Families, stream: Stream, totals: dict[Labels, Total], *, scope_labels: bool) -> None:
+        kind = family_kind(stream)
+        gauge = stream.kind in GAUGES
         empty = described(stream.name, kind, stream.unit, stream.help, additive=not gauge)
         reading = self._reading
         present = any(total.reading == reading for total in totals.values())
@@ -366,7 +254,7 @@ class Merger:
                 total.cells[0] = total.values[0] if len(total.values) == 1 else exact_sum(total.values)
             shown = tuple(sorted({**dict(labels), **dict(scope)}.items())) if scope else labels
             try:
-                value: Value = plain(total.cells[0]) if simple else _value(stream, total.cells)
+                value: Value = plain(total.cells[0]) if simple else value_of(stream, total.cells)
             except (ValueError, OverflowError):
                 self._warn_once(stream.name, f"metric {stream.name!r} has a count that is none in {dict(shown)}")
                 continue
@@ -378,38 +266,3 @@ class Merger:
         if name not in self._warned:
             self._warned.add(name)
             _logger.warning("%s", message)
-
-
-def _family_kind(stream: Stream) -> str:
-    if stream.kind in (streams.COUNTER, streams.OBSERVED_COUNTER):
-        return COUNTER
-    if stream.kind == streams.EXPONENTIAL or (stream.kind == streams.HISTOGRAM and stream.bounds):
-        return HISTOGRAM
-    return SUMMARY if stream.kind == streams.HISTOGRAM else GAUGE
-
-
-def _value(stream: Stream, cells: list[float]) -> Value:
-    if stream.kind == streams.HISTOGRAM:
-        counts = tuple(map(int, cells[1:]))
-        return Distribution(sum(counts), plain(cells[0]), stream.bounds, counts if stream.bounds else ())
-    if stream.kind == streams.EXPONENTIAL:
-        return _exponential(cells)
-    return plain(cells[0])
-
-
-def _exponential(cells: list[float]) -> Distribution:
-    """Return the buckets from the first to the last that anything fell into; zero and less have one of their own."""
-    low, *powers, above = map(int, cells[1:])
-    used = [index for index, count in enumerate(powers) if count]
-    bounds: list[float] = [0.0] if low else []
-    counts = [low] if low else []
-    if used:
-        bounds += streams.POWERS[used[0] : used[-1] + 1]
-        counts += powers[used[0] : used[-1] + 1]
-    counts.append(above)
-    return Distribution(sum(counts), plain(cells[0]), tuple(bounds), tuple(counts))
-
-
-def plain(value: float) -> int | float:
-    """Return a whole number as an int, as far as doubles tell whole numbers apart."""
-    return int(value) if value.is_integer() and abs(value) <= 2**53 else value

@@ -23,10 +23,10 @@ from otel_distro.metrics.group import Group
 from otel_distro.metrics.http import MetricsServer
 from otel_distro.metrics.instruments import distro_meter
 from otel_distro.metrics.limits import Limits
-from otel_distro.metrics.merge import GaugeRules
 from otel_distro.metrics.own import observe_limits, observe_process
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.recording import install
+from otel_distro.metrics.sources import GaugeRules
 from otel_distro.metrics.store import CellStore
 from otel_distro.settings import Settings
 

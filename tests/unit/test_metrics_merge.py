@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from otel_distro.metrics import streams
 from otel_distro.metrics.families import Families
-from otel_distro.metrics.merge import RULES, GaugeRules, Merger
+from otel_distro.metrics.merge import RULES, Merger
 from otel_distro.metrics.shared import CellFile
+from otel_distro.metrics.sources import GaugeRules
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream
 from tests.shared_metrics import (
