@@ -16,8 +16,8 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 
 from otel_distro.metrics import streams
-from otel_distro.metrics.families import labels_of
 from otel_distro.metrics.exponential import to_distribution
+from otel_distro.metrics.families import labels_of
 from otel_distro.metrics.shared import Cells
 from otel_distro.metrics.streams import POWERS, Stream, bucket_of, decoded, series_text, writer
 
