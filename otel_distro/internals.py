@@ -136,6 +136,9 @@ class MetricsSdk(NamedTuple):
 
 def metrics_sdk() -> MetricsSdk | None:
     """Return the parts of the metrics SDK that fast recording replaces, or None with one warning where one has gone."""
+    # After a fork a meter provider of the SDK uses a thread pool in the child. Were the pool's module imported after
+    # the provider was made, its lock, which a fork takes, would be free only after that: the child would hang.
+    import_module("concurrent.futures.thread")
     lost = "metrics are recorded the SDK's own way: slower, and each process for itself"
     inner = "opentelemetry.sdk.metrics._internal"
     parts = [

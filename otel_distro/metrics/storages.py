@@ -13,11 +13,13 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from opentelemetry.metrics import Asynchronous, Counter, ObservableCounter
+from opentelemetry.sdk.metrics.view import View
 
 from otel_distro.internals import MetricsSdk
 from otel_distro.metrics import streams
 from otel_distro.metrics.families import labels_of
 from otel_distro.metrics.limits import OVERFLOW, Limits, fitted
+from otel_distro.metrics.reservoir import DrawnByLot, LastOfEachBucket, LeanReservoir
 from otel_distro.metrics.series import Offer, SharedSeries
 from otel_distro.metrics.shared import Cells
 from otel_distro.metrics.store import CellStore
@@ -29,6 +31,11 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
     """Return the storage classes for this SDK."""
     match_base: Any = sdk.match
     storage_base: Any = sdk.storage
+    any_view: Any = View(instrument_name="*")
+    stock_reservoirs = any_view._exemplar_reservoir_factory
+
+    def _lean_reservoirs(aggregation: type) -> Any:
+        return LastOfEachBucket if issubclass(aggregation, sdk.explicit) else DrawnByLot
 
     class LimitedMatch(match_base):  # type: ignore[misc]
         """A stream of the SDK with a limited number of series."""
@@ -76,9 +83,10 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             aggregation = view._aggregation
             if type(aggregation).__name__ == "DefaultAggregation":
                 aggregation = self._instrument_class_aggregation[self._instrument.__class__]
-            return aggregation._create_aggregation(
-                self._instrument, attributes, view._exemplar_reservoir_factory, time_ns()
-            )
+            factory = view._exemplar_reservoir_factory
+            if factory is stock_reservoirs:
+                factory = _lean_reservoirs
+            return aggregation._create_aggregation(self._instrument, attributes, factory, time_ns())
 
         def after_fork(self) -> None:
             self._lock = threading.Lock()
@@ -367,6 +375,9 @@ def _sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:
     reservoir = series._reservoir
     # The SDK leaves out zeros there.
     without_zero = type(series) is sdk.exponential
+    if isinstance(reservoir, LeanReservoir) and not without_zero:
+        keep = reservoir.keep
+        return lambda amount, _attributes, _context, span_context: keep(amount, time_ns(), attributes, span_context)
 
     def offer(amount: Any, _attributes: Any, context: Any, _span_context: Any) -> None:
         if amount or not without_zero:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
@@ -456,3 +458,21 @@ def test_the_fast_paths_are_put_in_force_without_a_provider(slow: Slow) -> None:
     counter.add(1)
     counter.add(1)
     assert slow.taken == 1
+
+
+def test_a_fork_after_a_thread_pool_was_used_does_not_hang_in_the_sdk() -> None:
+    program = """
+import os, signal, sys
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from otel_distro.metrics.reader import PrometheusReader
+provider = MeterProvider([PrometheusReader()], resource=Resource({}), shutdown_on_exit=False)
+import concurrent.futures.thread
+child = os.fork()
+if child == 0:
+    os._exit(7)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
+signal.alarm(20)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 7
