@@ -146,11 +146,13 @@ def _start_logging(settings: Settings, logger_provider: Any) -> None:
     from opentelemetry.metrics import Observation, get_meter
 
     from otel_distro.logs.setup import configure_logging, dropped_lines
+    from otel_distro.metrics.own import SinceFork
 
     configure_logging(settings, logger_provider)
+    dropped = SinceFork(lambda: [dropped_lines()])
     get_meter("otel_distro", otel_distro.__version__).create_observable_counter(
         "otel_distro_log_lines_dropped",
-        [lambda _: [Observation(dropped_lines())]],
+        [lambda _: [Observation(dropped()[0])]],
         unit="{line}",
         description="Log lines that could not be written or handed over.",
     )

@@ -29,7 +29,8 @@ def observe_process(meter: Meter) -> None:
     and collections over the dead as well.
     """
     meter.create_observable_counter("process_cpu", [_cpu], "s", "User and system CPU time spent.")
-    meter.create_observable_counter("python_gc_collections", [_collections], "", "Runs of the garbage collector.")
+    runs = SinceFork(lambda: [int(generation["collections"]) for generation in gc.get_stats()])
+    meter.create_observable_counter("python_gc_collections", [_collections(runs)], "", "Runs of the garbage collector.")
     meter.create_observable_up_down_counter("process_open_fds", [_open_files], "", "Open file descriptors.")
     meter.create_observable_up_down_counter("process_resident_memory", [_memory(1)], "By", "Resident memory.")
     meter.create_observable_up_down_counter("process_virtual_memory", [_memory(0)], "By", "Virtual memory.")
@@ -58,11 +59,28 @@ def _cpu(_: CallbackOptions) -> Iterable[Observation]:
     return [Observation(times.user + times.system)]
 
 
-def _collections(_: CallbackOptions) -> Iterable[Observation]:
-    return [
-        Observation(int(generation["collections"]), {"generation": str(number)})
-        for number, generation in enumerate(gc.get_stats())
-    ]
+class SinceFork:
+    """Counts that a forked child inherits, without what its parent had counted: that is on the page already."""
+
+    def __init__(self, count: Callable[[], list[int]]) -> None:
+        self._count = count
+        self._before: list[int] = []
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def __call__(self) -> list[int]:
+        """Return the counts of this process alone."""
+        counts = self._count()
+        return [now - before for now, before in zip(counts, self._before or [0] * len(counts), strict=True)]
+
+    def _after_fork(self) -> None:
+        self._before = self._count()
+
+
+def _collections(runs: SinceFork) -> Callback:
+    def collections(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {"generation": str(number)}) for number, count in enumerate(runs())]
+
+    return collections
 
 
 def _open_files(_: CallbackOptions) -> Iterable[Observation]:

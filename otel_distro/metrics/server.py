@@ -186,7 +186,8 @@ class PageService:
                 warn_not_served(wish.host, wish.port, error)
 
     def _leave(self) -> None:
-        """Leave the group at the end of the process; its values stay for the others."""
+        """Leave the group at the end of the process: first the port, then the seat; the values stay for the others."""
+        self.close()
         if self._reader is not None:
             self._reader.store.close()
         if self._group is not None:

@@ -14,8 +14,9 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_distro.metrics.limits import Limits
-from otel_distro.metrics.own import observe_limits, observe_process
+from otel_distro.metrics.own import SinceFork, observe_limits, observe_process
 from otel_distro.metrics.reader import PrometheusReader
+from tests.shared_metrics import in_child
 
 
 class Page:
@@ -71,6 +72,20 @@ def test_busy_time_goes_on_counting(page: Page) -> None:
     while time.process_time() < until:
         pass
     assert page.values()["process_cpu_seconds_total"] > first
+
+
+def test_a_forked_child_does_not_count_what_its_parent_had() -> None:
+    counts = [5, 7]
+    since = SinceFork(lambda: list(counts))
+    assert since() == [5, 7]
+
+    def child() -> None:
+        assert since() == [0, 0]
+        counts[1] += 2
+        assert since() == [0, 2]
+
+    in_child(child)
+    assert since() == [5, 7]
 
 
 def test_what_the_limits_hold_back_is_counted_by_instrument(page: Page) -> None:

@@ -76,7 +76,9 @@ def test_a_host_that_does_not_exist_is_one_warning(caplog: pytest.LogCaptureFixt
 
 
 def test_without_a_reader_there_is_nothing_to_serve() -> None:
-    assert PageService().serve(Settings.from_environ({}), "localhost", 0) is None
+    service = PageService()
+    assert service.serve(Settings.from_environ({}), "localhost", 0) is None
+    service.close()
 
 
 def test_the_default_host_is_this_machine_alone() -> None:
