@@ -127,8 +127,11 @@ class PageService:
 
     def close(self) -> None:
         """Stop every server, free its port and wish for none."""
+        self._ticker.stop()
+        self._close_servers()
+
+    def _close_servers(self) -> None:
         with self._lock:
-            self._ticker.stop()
             while self._wishes:
                 _, wish = self._wishes.popitem()
                 if wish.server is not None:
@@ -187,7 +190,8 @@ class PageService:
 
     def _leave(self) -> None:
         """Leave the group at the end of the process: first the port, then the seat; the values stay for the others."""
-        self.close()
+        # The watching thread is left to go with the process: under gevent a thread that ends this late says so.
+        self._close_servers()
         if self._reader is not None:
             self._reader.store.close()
         if self._group is not None:
