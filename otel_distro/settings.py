@@ -135,6 +135,9 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
         "OTEL_EXPORTER_PROMETHEUS_PORT": "9464",
         "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
     }
+    if not environ.get("OTEL_ATTRIBUTE_COUNT_LIMIT", "").strip():
+        # A log record by OTLP has what its line in the file has, which the length of a line bounds.
+        wanted["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT"] = "1000000"
     if (traces or signals) == "none":
         # An exemplar would name a trace that nobody has.
         wanted["OTEL_METRICS_EXEMPLAR_FILTER"] = "always_off"

@@ -48,7 +48,7 @@ _log_ids: Final = _LogIds()
 def captured() -> list[Any]:
     """Return what a record made here and now has to remember."""
     span = get_current_span().get_span_context()
-    if span.trace_id:
+    if span.is_valid:
         return [
             _request_id(), _user_id(), span.trace_id, span.span_id, int(span.trace_flags), _log_ids.new(),
             False, None, None,

@@ -55,6 +55,10 @@ _STANDARD_COUNT: Final = len(_BARE)
 _FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
 _STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
 
+# What OTLP and its receivers can say as a moment: not zero, and nanoseconds in 63 bits.
+_EARLIEST: Final = 1
+_LATEST: Final = 9_000_000_000
+
 _second: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
 
@@ -100,7 +104,7 @@ class Documents:
 
     def _made(self, record: logging.LogRecord, capture: list[Any]) -> dict[str, Any]:
         document: dict[str, Any] = {
-            "timestamp": timestamp_of(record.created),
+            "timestamp": timestamp_of(record.created if is_moment(record.created) else time.time()),
             "level": record.levelname,
             "message": self._text(self._message(record)),
             "logger": record.name,
@@ -108,8 +112,8 @@ class Documents:
             "function": record.funcName,
             "line": record.lineno,
         }
-        if record.funcName is None:
-            del document["function"]
+        if not is_moment(record.created) or not _is_usual(record):
+            self._mend(document, record)
         extras = self._extras(record)
         given = self._given(extras) if extras else extras
         self._identify(document, capture, given)
@@ -127,6 +131,19 @@ class Documents:
                 free = f"extra_{free}"
             document[free] = value
         return document
+
+    def _mend(self, document: dict[str, Any], record: logging.LogRecord) -> None:
+        """Put what fits the fields in the place of what a hand-made record has in them."""
+        if not is_moment(record.created):
+            document["extra_created"] = self._value("created", record.created)
+        for name in ("level", "logger"):
+            if type(document[name]) is not str or not document[name]:
+                document[name] = text_of(document[name] or "NOTSET", KEY_LIMIT)
+        for name in ("module", "function", "line"):
+            if document[name] is None:
+                del document[name]
+            elif type(document[name]) is not str:
+                document[name] = self._value(name, document[name])
 
     def _identify(self, document: dict[str, Any], capture: list[Any], given: dict[str, Any]) -> None:
         """Add who and where; what an extra gives stands in the place of what was captured."""
@@ -228,17 +245,36 @@ class Documents:
         """Return what can be said of a record whose attributes are not what the logging module makes them."""
         attributes = record.__dict__
         created = attributes.get("created")
+        moment: Any = created if is_moment(created) else time.time()
         plainer = Plainer(self._redactor, self.limit)
         extras = {key: value for key, value in attributes.items() if key not in _STANDARD}
         return {
-            "timestamp": timestamp_of(created if isinstance(created, float) and 0 <= created < 1e11 else time.time()),
-            "level": text_of(attributes.get("levelname", "NOTSET"), KEY_LIMIT),
+            "timestamp": timestamp_of(moment),
+            "level": text_of(attributes.get("levelname") or "NOTSET", KEY_LIMIT),
             "message": plainer.plain(text_of(attributes.get("msg"), self.limit)),
             "logger": text_of(attributes.get("name"), KEY_LIMIT),
             "log_id": capture[LOG_ID],
             "extra_attributes": plainer.plain(extras),
             "extra_problem": f"the record could not be read: {type(error).__name__}",
         }
+
+
+def is_moment(created: Any) -> bool:
+    """Say whether a record's time is one that every way out can carry, to the same microsecond."""
+    return type(created) in (float, int) and _EARLIEST <= created < _LATEST
+
+
+def _is_usual(record: logging.LogRecord) -> bool:
+    """Say whether the record's own attributes have the types that the logging module gives them."""
+    return (
+        type(record.levelname) is str
+        and record.levelname != ""
+        and type(record.name) is str
+        and type(record.module) is str
+        and type(record.funcName) is str
+        and type(record.lineno) is int
+        and 0 <= record.lineno < INTEGER_LIMIT
+    )
 
 
 def timestamp_of(created: float) -> str:

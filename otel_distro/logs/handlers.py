@@ -7,13 +7,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_distro.internals import log_record_types
 from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
-from otel_distro.logs.document import Documents
+from otel_distro.logs.document import Documents, is_moment
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.line_file import LineFile
 
@@ -26,6 +28,10 @@ _log: Final = logging.getLogger("otel_distro")
 
 # In the record itself, not among its attributes.
 _IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))
+_LOGGERS_LIMIT: Final = 1024
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# Without it a record made outside of a span would get the span in which it is handed over.
+_NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 
 
 class _Sink(logging.Handler):
@@ -139,9 +145,10 @@ class ConsoleHandler(_StreamHandler):
 class OtlpHandler(_Sink):
     """Hand each record to an OpenTelemetry logger provider: the message is the body, the rest are attributes.
 
-    Timestamp, severity, trace and span id stand in the record itself. Thread and fork safe as the provider is. Records
-    that exporting makes itself are not exported, else each export would cause the next: those of the `opentelemetry`
-    loggers and all that is logged while the SDK suppresses instrumentation.
+    Timestamp, severity, trace and span id stand in the record itself, so that who puts all this together again has the
+    document of the file's line, to the value. Thread and fork safe as the provider is. Records that exporting makes
+    itself are not exported, else each export would cause the next: those of the `opentelemetry` loggers and all that is
+    logged while the SDK suppresses instrumentation.
     """
 
     def __init__(self, provider: Any, documents: Documents | None = None, level: int = logging.NOTSET) -> None:
@@ -159,7 +166,7 @@ class OtlpHandler(_Sink):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record over."""
         try:
-            name = record.name
+            name = record.name if type(record.name) is str else ""
             if name.startswith("opentelemetry.") or not self._is_enabled():
                 return
             self._logger(name).emit(self._translated(record))
@@ -167,25 +174,27 @@ class OtlpHandler(_Sink):
             self.dropped += 1
 
     def _logger(self, name: str) -> Any:
-        """Return the provider's logger of this name, kept; bounded, for names may be made up."""
+        """Return the provider's logger of this name; where names are made up without end, one without a name.
+
+        The provider keeps all of them. The name stands in the document as well.
+        """
         logger = self._loggers.get(name)
         if logger is None:
-            logger = self._provider.get_logger(name)
-            if len(self._loggers) < 1024:
-                self._loggers[name] = logger
+            if len(self._loggers) >= _LOGGERS_LIMIT:
+                name = ""
+            logger = self._loggers[name] = self._provider.get_logger(name)
         return logger
 
     def _translated(self, record: logging.LogRecord) -> Any:
         document = self._json.document(record)
-        attributes = {name: value for name, value in document.items() if name not in _IN_RECORD and value is not None}
-        second = int(record.created)
         capture = capture_of(record)
+        # The SDK drops the oldest of too many attributes: extras go first, and `log_id` stays.
+        attributes = {name: value for name, value in reversed(document.items()) if name not in _IN_RECORD}
         return self._record(
-            # To the microsecond, as in the document, so that both ways lead to one timestamp.
-            timestamp=second * 1_000_000_000 + int((record.created - second) * 1_000_000) * 1_000,
+            timestamp=_nanoseconds(record.created, document["timestamp"]),
             context=_span_context(capture[TRACE_ID], capture[SPAN_ID], capture[TRACE_FLAGS]),
             severity_text=document["level"],
-            severity_number=self._severity(severity_of(record.levelno)),
+            severity_number=self._severity(severity_of(level if type(level := record.levelno) is int else 0)),
             body=document["message"],
             attributes=attributes,
         )
@@ -200,9 +209,18 @@ def severity_of(level: int) -> int:
     return 1 + 4 * tens + min(rest, 3) if level > 0 else 0
 
 
+def _nanoseconds(created: Any, timestamp: str) -> int:
+    """Return the moment of a document, to the microsecond as in its text, so that both ways lead to one timestamp."""
+    if is_moment(created):
+        second = int(created)
+        return second * 1_000_000_000 + int((created - second) * 1_000_000) * 1_000
+    moment = datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
 def _span_context(trace_id: int, span_id: int, flags: int) -> Any:
-    """Return a context that holds the span in which the record was made, or None where there was none."""
+    """Return a context that holds the span in which the record was made, if any."""
     if not trace_id:
-        return None
+        return _NO_SPAN
     span = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags)))
-    return set_span_in_context(span)
+    return set_span_in_context(span, Context())

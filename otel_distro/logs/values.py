@@ -9,7 +9,7 @@
 | bytes | their UTF-8 text, other bytes as `\\xff` |
 | timedelta | seconds |
 | Enum | its value |
-| dataclasses, named tuples, mappings | objects; keys as text |
+| dataclasses, named tuples, mappings | objects; keys as text, an empty one as `_` |
 | lists, tuples, sets | lists |
 | what has `tolist()` (numpy) | what that returns |
 | anything else | its `repr` |
@@ -116,7 +116,7 @@ class Plainer:
                 made["..."] = "[more entries cut]"
                 break
             name = key if type(key) is str and len(key) <= KEY_LIMIT and key.isascii() else text_of(key, KEY_LIMIT)
-            while name in made:
+            while not name or name in made:  # OTLP and Elasticsearch take no empty name
                 name += "_"
             made[name] = REDACTED if self._hides(name, value) else self.plain(value)
         return made

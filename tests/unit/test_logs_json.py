@@ -126,7 +126,7 @@ PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(alphabet='abc é\n\u2028"\\'),
     lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(alphabet="xyz é", max_size=5), inner, max_size=3),
+    | st.dictionaries(st.text(alphabet="xyz é", min_size=1, max_size=5), inner, max_size=3),
     max_leaves=10,
 )  # fmt: skip
 

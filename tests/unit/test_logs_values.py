@@ -234,7 +234,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(alphabet="abc é\n\u2028"),
     lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(alphabet="xyz é", max_size=5), inner, max_size=4),
+    | st.dictionaries(st.text(alphabet="xyz é", min_size=1, max_size=5), inner, max_size=4),
     max_leaves=20,
 )  # fmt: skip
 
@@ -242,3 +242,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_plain_json_stays_as_it_is(value: Any) -> None:
     assert plain(value) == value
+
+
+def test_an_empty_name_becomes_one_that_every_way_out_takes() -> None:
+    assert plain({"": 1, "_": {"": 2}}) == {"_": 1, "__": {"_": 2}}
