@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.services import prometheus
+from tests.services import collector, elasticsearch, prometheus
+from tests.services.elasticsearch import Elasticsearch
 
 
 @pytest.fixture(scope="session")
 def prometheus_binary() -> Path:
     """Path of a real Prometheus, fetched where the machine has none; a test that cannot have it fails, never skips."""
     return prometheus.find()["prometheus"]
+
+
+@pytest.fixture(scope="session")
+def collector_binary() -> Path:
+    """Path of a real Collector, built where the machine has none."""
+    return collector.find()["otelcol"]
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_home() -> Path:
+    """Home folder of a real Elasticsearch, fetched where the machine has none: for tests that break their own."""
+    return elasticsearch.find()["elasticsearch"]
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server(elasticsearch_home: Path) -> Iterator[Elasticsearch]:
+    """Give the one running Elasticsearch of the test run, without security: every test has index names of its own."""
+    with Elasticsearch(elasticsearch_home) as server:
+        yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -38,6 +39,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(number: int) -> list[int]:
+    """Return as many different free ports; the same holds for them as for one."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
 def wait_until(
     predicate: Callable[[], T],
     timeout: float = 30.0,
@@ -68,15 +78,25 @@ def request(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     seconds: float = 10.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Response:
-    """Send one request and return the answer, an error status too; raises OSError where nobody answers."""
+    """Send one request and return the answer, an error status too; raises OSError where nobody answers.
+
+    `tls` says whom to trust at an https URL (None: whom the machine trusts).
+    """
     wanted = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)  # noqa: S310 -- tests' own URLs
     try:
-        with _OPENER.open(wanted, timeout=seconds) as answer:
+        with _opener(tls).open(wanted, timeout=seconds) as answer:
             return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
     except urllib.error.HTTPError as error:
         with error:
             return Response(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+
+def _opener(tls: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
+    if tls is None:
+        return _OPENER
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
 
 
 def wait_for_http(url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:

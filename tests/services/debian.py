@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-from tests.services import cache
+from tests.services import cache, commands
 from tests.services.errors import ServiceError
 
 _URI = re.compile(r"^'\S+' (?P<file>[^_\s]+_(?P<version>\S+)_[^_\s]+\.deb) (?P<size>\d+)", re.MULTILINE)
@@ -26,16 +24,14 @@ def fetch(package: str) -> Path:
 
 
 def _fetch(package: str) -> Path:
-    missing = [program for program in ("apt-get", "dpkg") if shutil.which(program) is None]
-    if missing:
-        raise ServiceError(f"{' and '.join(missing)} not found (not a Debian or Ubuntu system)")
+    commands.need("apt-get", "dpkg", why="not a Debian or Ubuntu system")
     try:
         return _download(package)
     except ServiceError as error:
         # Fresh containers have no package lists, and old lists name files that are gone from the mirrors.
         cache.say(f"{package}: {error}; refreshing the package lists (apt-get update) ...")
         try:
-            _run("apt-get", "update", "-q")
+            commands.run("apt-get", "update", "-q")
         except ServiceError as failed:
             root = "" if os.geteuid() == 0 else " (it needs root)"
             raise ServiceError(f"{error}; then {failed}{root}") from None
@@ -43,25 +39,15 @@ def _fetch(package: str) -> Path:
 
 
 def _download(package: str) -> Path:
-    found = _URI.search(_run("apt-get", "download", "--print-uris", package))
+    found = _URI.search(commands.run("apt-get", "download", "--print-uris", package))
     if found is None:
         raise ServiceError(f"apt-get knows no file of package {package!r}")
     file, version, size = found["file"], found["version"], int(found["size"])
 
     def fill(folder: Path) -> None:
         cache.say(f"{package}: fetching {version.replace('%3a', ':')} ({size / 1e6:.0f} MB) ...")
-        _run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, cwd=folder)
-        _run("dpkg", "-x", str(folder / file), str(folder))
+        commands.run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, cwd=folder)
+        commands.run("dpkg", "-x", str(folder / file), str(folder))
         (folder / file).unlink()
 
     return cache.obtain(package, version.replace("%3a", "+"), fill)
-
-
-def _run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=900)
-    if done.returncode != 0:
-        words = [line for line in done.stderr.splitlines() if line.startswith(("E:", "dpkg"))] or done.stderr.split(
-            "\n"
-        )
-        raise ServiceError(f"{' '.join(command)} failed: {' '.join(words).strip()}")
-    return done.stdout

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,7 @@ from urllib.parse import urlencode
 from typing_extensions import Self
 
 from tests.processes import AppProcess
-from tests.services import cache, debian
+from tests.services import debian, lookup
 from tests.services.errors import ServiceError
 from tests.support import request, wait_for_http, wait_until
 
@@ -38,33 +36,21 @@ class Sample:
     value: float
 
 
+WANTED: Final = lookup.Wanted(
+    name="prometheus",
+    variable=VARIABLE,
+    programs={"prometheus": ["prometheus"], "promtool": ["promtool"]},
+    fetch=lambda: debian.fetch("prometheus") / "usr" / "bin",
+    mend="Install Prometheus 2.42 or newer with promtool beside it",
+)
+
+
 def find() -> dict[str, Path]:
     """Return the paths of `prometheus` and `promtool`: from `$OTEL_DISTRO_PROMETHEUS`, PATH, the cache, or fetched.
 
     Raises ServiceError naming what was tried and the mend.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        return _named(Path(named).expanduser().absolute())
-    on_path = {program: shutil.which(program) for program in ("prometheus", "promtool")}
-    if all(on_path.values()):
-        return {program: Path(str(path)) for program, path in on_path.items()}
-    try:
-        programs = debian.fetch("prometheus") / "usr" / "bin"
-    except ServiceError as error:
-        raise ServiceError(
-            f"prometheus: not found. Tried ${VARIABLE} (unset), PATH (no prometheus with promtool), the cache "
-            f"{cache.root()} (empty), and fetching it ({error}). Install Prometheus 2.42 or newer, or set {VARIABLE} "
-            "to the path of its program with promtool beside it."
-        ) from None
-    return {"prometheus": programs / "prometheus", "promtool": programs / "promtool"}
-
-
-def _named(path: Path) -> dict[str, Path]:
-    for program in (path, path.parent / "promtool"):
-        if not os.access(program, os.X_OK) or program.is_dir():
-            raise ServiceError(f"{VARIABLE}={path} cannot be used: {program} is not a program that can be run")
-    return {"prometheus": path, "promtool": path.parent / "promtool"}
+    return lookup.find(WANTED)
 
 
 def promtool(*arguments: str | Path, stdin: str = "") -> str:

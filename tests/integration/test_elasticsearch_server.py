@@ -1,0 +1,97 @@
+"""A real Elasticsearch starts here, keeps what it acknowledged over kills, and wants credentials where told so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import certificates
+from tests.services.elasticsearch import Elasticsearch
+from tests.services.errors import ServiceError
+
+
+@pytest.fixture(scope="module")
+def own(elasticsearch_home: Path) -> Iterator[Elasticsearch]:
+    """Give a server that the tests of this module may break."""
+    with Elasticsearch(elasticsearch_home) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secured(elasticsearch_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
+    authority = certificates.make(tmp_path_factory.mktemp("certificates"))
+    with Elasticsearch(elasticsearch_home, security=authority) as server:
+        yield server
+
+
+def store(server: Elasticsearch, index: str, numbers: range) -> None:
+    lines = "".join(f'{{"index": {{"_id": "{number}"}}}}\n{{"number": {number}}}\n' for number in numbers)
+    assert server.request("POST", f"/{index}/_bulk", lines)["errors"] is False
+
+
+def test_every_stored_document_is_read_back_over_several_pages(elasticsearch_server: Elasticsearch) -> None:
+    store(elasticsearch_server, "services-read-1", range(1500))
+    store(elasticsearch_server, "services-read-2", range(1500, 2100))
+    assert elasticsearch_server.count("services-read-*") == 2100
+    found = elasticsearch_server.documents("services-read-*")
+    assert sorted(document.source["number"] for document in found) == list(range(2100))
+    assert all(document.id == str(document.source["number"]) for document in found)
+    assert {document.index for document in found} == {"services-read-1", "services-read-2"}
+
+
+def test_an_index_that_is_not_there_holds_nothing(elasticsearch_server: Elasticsearch) -> None:
+    assert elasticsearch_server.count("services-none") == 0
+    assert elasticsearch_server.documents("services-none-*") == []
+
+
+def test_deleted_indices_are_gone_and_others_stay(elasticsearch_server: Elasticsearch) -> None:
+    store(elasticsearch_server, "services-gone", range(1))
+    store(elasticsearch_server, "services-kept", range(1))
+    elasticsearch_server.delete("services-gone*")
+    assert (elasticsearch_server.count("services-gone"), elasticsearch_server.count("services-kept")) == (0, 1)
+
+
+def test_a_refused_request_fails_with_the_servers_words(elasticsearch_server: Elasticsearch) -> None:
+    with pytest.raises(AssertionError, match=r"404.*index_not_found_exception"):
+        elasticsearch_server.request("GET", "/services-none/_doc/1")
+
+
+@pytest.mark.parametrize("ending", ["kill", "stop"])
+def test_what_was_acknowledged_is_there_again_after_an_end_on_the_same_port(own: Elasticsearch, ending: str) -> None:
+    index, url = f"services-{ending}", own.url
+    store(own, index, range(100))
+    own.kill() if ending == "kill" else own.stop()
+    assert not own.running
+    with pytest.raises(OSError, match="refused"):
+        own.respond("GET", "/_cluster/health")
+    own.start()
+    assert own.url == url
+    assert own.count(index) == 100
+
+
+def test_a_paused_server_takes_no_answer_and_goes_on_afterwards(own: Elasticsearch) -> None:
+    own.pause()
+    with pytest.raises(TimeoutError):
+        own.respond("GET", "/_cluster/health", seconds=0.5)
+    own.resume()
+    assert own.request("GET", "/_cluster/health")["status"] in ("green", "yellow")
+
+
+def test_a_server_that_cannot_start_says_why(elasticsearch_home: Path) -> None:
+    broken = Elasticsearch(elasticsearch_home, settings={"no.such.setting": "1"})
+    with pytest.raises(ServiceError, match=r"(?s)ended with status.*unknown setting \[no.such.setting\]"):
+        broken.start()
+    broken.close()
+
+
+def test_with_security_only_the_password_over_the_private_authority_opens(secured: Elasticsearch) -> None:
+    store(secured, "services-secured", range(3))
+    assert secured.count("services-secured") == 3
+    assert secured.url.startswith("https://")
+    assert secured.respond("GET", "/services-secured/_count", authorization="").status == 401
+    secured.tls, known = None, secured.tls
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        secured.respond("GET", "/services-secured/_count")
+    secured.tls = known
