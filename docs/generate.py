@@ -1,4 +1,4 @@
-"""Write the pages of this folder that are made from the code: `make docs`. A test holds them to it."""
+"""Write what is made from the code and committed: `make docs`. A test holds every file to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from otel_distro.monitoring.files import RUNBOOK_FILE, generated
+from otel_distro.monitoring.parameters import Parameters
 from otel_distro.settings import reference_table
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -31,13 +33,24 @@ or gives a default of its own.
 PAGES: Final[dict[str, Callable[[], str]]] = {"settings.md": settings_page}
 
 
+def monitoring_files() -> dict[str, str]:
+    """Return rules, alerts and runbook by their path in the repository."""
+    folder = "collector-config/"
+    return {
+        f"{folder}{name}" if name == RUNBOOK_FILE else f"{folder}prometheus/{name}": text
+        for name, text in generated(Parameters()).items()
+    }
+
+
 def main() -> int:
-    """Write every generated page and say which ones changed."""
-    for name, page in PAGES.items():
-        file, text = FOLDER / name, page()
+    """Write every generated file and say which ones changed."""
+    files = {f"docs/{name}": page() for name, page in PAGES.items()} | monitoring_files()
+    for name, text in files.items():
+        file = FOLDER.parent / name
         changed = not file.exists() or file.read_text(encoding="utf-8") != text
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-        print(f"docs/{name}: {'written anew' if changed else 'is in step'}")
+        print(f"{name}: {'written anew' if changed else 'is in step'}")
     return 0
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from docs.generate import FOLDER, PAGES
+from docs.generate import FOLDER, PAGES, monitoring_files
 from otel_distro.variables import VARIABLES
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), f"docs/{name} is behind the code: `make docs`"
+
+
+@pytest.mark.parametrize("name", monitoring_files())
+def test_rules_alerts_and_runbook_are_what_the_generator_writes(name: str) -> None:
+    assert (FOLDER.parent / name).read_text(encoding="utf-8") == monitoring_files()[name], f"{name}: `make docs`"
 
 
 def test_every_variable_has_one_row_of_as_many_cells_as_the_head() -> None:

@@ -20,6 +20,7 @@ RANKS = {
     "variables": 0,
     "settings": 1,
     "metrics": 2,
+    "monitoring": 2,
     "logs": 2,
     "tracing": 2,
     "web": 3,

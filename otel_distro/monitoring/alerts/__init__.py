@@ -1,0 +1,1 @@
+"""When somebody is told: one file a part of the system."""

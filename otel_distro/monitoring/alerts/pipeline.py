@@ -1,0 +1,80 @@
+"""The way of the logs through the Collector into Elasticsearch (the Collector's own metrics)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_distro.monitoring.model import Alert, Group, Unit
+from otel_distro.monitoring.objectives import MINUTE, RATE_WINDOW
+from otel_distro.monitoring.parameters import Parameters, selector
+from otel_distro.monitoring.promql import grown
+
+# As the Collector 0.156 shows them.
+QUEUE_SIZE: Final = "otelcol_exporter_queue_size"
+QUEUE_CAPACITY: Final = "otelcol_exporter_queue_capacity"
+SENT: Final = "otelcol_exporter_sent_log_records"
+ACCEPTED: Final = "otelcol_receiver_accepted_log_records"
+SEND_FAILED: Final = "otelcol_exporter_send_failed_log_records"
+DOCUMENTS: Final = "otelcol_elasticsearch_docs_processed"
+_TO_ELASTICSEARCH: Final = 'exporter=~"elasticsearch.*"'
+_LOGS: Final = 'data_type="logs"'
+
+
+def group(parameters: Parameters) -> Group:
+    """Return the alerts on the Collector."""
+    return Group("pipeline-alerts", (_stalled(parameters), _refused(parameters), _filling(parameters)))
+
+
+def _stalled(parameters: Parameters) -> Alert:
+    by, window = "job, instance", parameters.span(RATE_WINDOW)
+    waiting = f"sum by ({by}) ({selector(QUEUE_SIZE, _TO_ELASTICSEARCH, _LOGS)})"
+    sent = f"sum by ({by}) (rate({selector(SENT, _TO_ELASTICSEARCH)}[{window}]))"
+    return Alert(
+        "LogPipelineStalled",
+        f"{waiting} > 0\nand\n(\n  {sent}\n  or\n  {waiting} * 0\n) == 0",
+        parameters.span(5 * MINUTE),
+        "critical",
+        ("job", "instance"),
+        Unit.NUMBER,
+        {"window": window},
+        queries=(
+            selector(QUEUE_SIZE, _LOGS),
+            f"sum by (instance, exporter) (rate({SENT}[5m]))",
+            f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
+        ),
+        commands=("otel-distro logs rate --hours 1",),
+    )
+
+
+def _refused(parameters: Parameters) -> Alert:
+    window = parameters.span(15 * MINUTE)
+    return Alert(
+        "LogsRefusedByElasticsearch",
+        grown("job, instance", selector(DOCUMENTS, 'outcome="failed_client"'), window),
+        "",
+        "warning",
+        ("job", "instance"),
+        Unit.NUMBER,
+        {"window": window},
+        queries=(f"sum by (instance, outcome) (increase({DOCUMENTS}[1h]))",),
+        commands=("otel-distro logs top --hours 1",),
+    )
+
+
+def _filling(parameters: Parameters) -> Alert:
+    limit, by = parameters.objectives.queue_share, "job, instance, exporter, data_type"
+    return Alert(
+        "CollectorQueueFilling",
+        f"max by ({by}) ({QUEUE_SIZE})\n/\nmax by ({by}) ({QUEUE_CAPACITY}) > {limit:g}",
+        parameters.span(5 * MINUTE),
+        "warning",
+        ("job", "instance", "exporter", "data_type"),
+        Unit.SHARE,
+        {"limit_percent": f"{limit * 100:g}%"},
+        queries=(
+            f"max by (instance, exporter, data_type) ({QUEUE_SIZE})",
+            f"sum by (instance, exporter) (rate({SENT}[5m]))",
+            f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
+        ),
+        commands=("otel-distro logs rate --hours 1",),
+    )

@@ -1,0 +1,140 @@
+"""English: what is said about telemetry, targets, the Collector and machines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_distro.monitoring.texts.model import Text
+
+SYSTEM: Final = {
+    "SeriesLimitReached": Text(
+        summary="{job}: {instrument} has more series than its limit",
+        description="{value} measurements of {instrument} at {job} went into the overflow series in the last {window}: new label values have no series.",
+        meaning=(
+            "An instrument has as many series as its limit allows (`OTEL_DISTRO_SERIES_LIMIT`, 2,000). Further label values are added "
+            'up in one series with `otel_metric_overflow="true"`: totals stay right, the breakdown does not.'
+        ),
+        causes=(
+            "a label with endless values: a user id, an order number, a raw path",
+            "somebody scans the service and each try makes a new value",
+        ),
+        mend=(
+            "Take the label out of the instrument, or map its values to a few.",
+            "Raise `OTEL_DISTRO_SERIES_LIMIT` only if the number of values has an end; restart the service.",
+        ),
+    ),
+    "TelemetryRejected": Text(
+        summary="{job}: values of {instrument} are rejected",
+        description="{value} values of {instrument} at {job} could not be recorded in the last {window}.",
+        meaning="The service gave an instrument what no metric can take: a negative or impossible amount, a text, wrong labels.",
+        causes=(
+            "a missing amount (None) or a refund recorded as a negative order",
+            "a label renamed in the code and not in the declaration",
+        ),
+        mend=("The service's log has one warning for each instrument, with the value; mend the call that it names.",),
+    ),
+    "LogLinesDropped": Text(
+        summary="{job} on {instance}: log lines are lost",
+        description="{value} log lines of {job} on {instance} could not be written in the last {window}.",
+        meaning="The log file refuses lines. They are lost, the service runs on.",
+        causes=(
+            "the disk is full",
+            "the file or its folder belongs to another user",
+            "a quota or a read-only file system",
+        ),
+        mend=(
+            "Free space or mend the permissions: the file is tried again each second, no restart is needed.",
+            "A torn line is isolated by a newline; nothing has to be repaired in the file.",
+        ),
+    ),
+    "TargetDown": Text(
+        summary="{job} on {instance} does not answer",
+        description="Prometheus has not been able to read the metrics of {job} on {instance} for {held}.",
+        meaning="The metrics page did not answer, or not in time. The other alerts of this job are held back meanwhile.",
+        causes=(
+            "the process is gone or hangs",
+            "the page listens on another address (`OTEL_EXPORTER_PROMETHEUS_HOST`, default localhost) or port",
+            "credentials or certificates of the page have changed",
+        ),
+        mend=(
+            "Read the page from Prometheus' machine: the error that `Status > Targets` shows says which of the three it is.",
+            "Restart the service, or take the target out of the discovery file if it is gone for good.",
+        ),
+    ),
+    "MetricsPageSlow": Text(
+        summary="{job} on {instance}: reading the metrics takes {value}",
+        description="The metrics page of {job} on {instance} takes {value}; the limit is {limit}s, and Prometheus gives up after 10s.",
+        meaning="The page is close to being too slow to be read at all; then every alert on this job goes blind.",
+        causes=(
+            "very many series: a label with endless values",
+            "an observable instrument whose callback waits for something",
+            "the machine is overloaded",
+        ),
+        mend=("Bring the number of series down (see SeriesLimitReached), or scrape less often.",),
+    ),
+    "LogPipelineStalled": Text(
+        summary="Collector {instance}: logs wait and none are sent",
+        description="{value} items wait in the queue to Elasticsearch of the Collector {instance} ({job}), and none has been sent for {window}.",
+        meaning=(
+            "The Collector has logs and cannot pass them on. Nothing is lost: the queue is on disk, and when it is full the files wait. "
+            "Searches miss what is new."
+        ),
+        causes=(
+            "Elasticsearch is down, its disk is over the flood stage, or it answers 429",
+            "credentials have expired: the Collector's own log says 401 or 403",
+        ),
+        mend=(
+            "Mend Elasticsearch; the Collector tries again by itself and catches up.",
+            "Meanwhile ask the files: `otel-distro logs errors --hours 1 --logs 'logs/*.log'`.",
+        ),
+    ),
+    "LogsRefusedByElasticsearch": Text(
+        summary="Collector {instance}: Elasticsearch refuses documents",
+        description="Elasticsearch refused {value} documents of the Collector {instance} ({job}) in the last {window}.",
+        meaning="Single documents are refused for what is in them; the rest goes through. Trying again would not help.",
+        causes=(
+            "a field that has another type than in the index: a number where there was a text",
+            "an index template that is missing or older than the package",
+        ),
+        mend=(
+            "The Collector's own log names the reason for each document.",
+            "Rename the field in the service, or install the index template; it takes effect with the next day's index.",
+        ),
+    ),
+    "CollectorQueueFilling": Text(
+        summary="Collector {instance}: the queue of {exporter} is {value} full",
+        description="The queue of {exporter} ({data_type}) of the Collector {instance} ({job}) is {value} full; {limit_percent} is the limit.",
+        meaning="More comes in than goes out. When the queue is full, sources have to wait, or their data is refused.",
+        causes=("what the exporter sends to is slow or away", "far more logs than usual: an error in a loop"),
+        mend=(
+            "Find out which side changed: what comes in, or what goes out.",
+            "Mend the receiver's side, give the queue more room, or take the source that shouts down a level.",
+        ),
+    ),
+    "NodeDiskFilling": Text(
+        summary="{instance}: {mountpoint} has {value} free",
+        description=(
+            "{mountpoint} on {instance} ({job}) has {value} free: less than {limit_percent}, or at the pace of the last hours it will be full "
+            "within {hours}."
+        ),
+        meaning="A file system is nearly full, or will be. Logs, queues and databases on it stop when it is.",
+        causes=(
+            "logs that nobody rotates",
+            "a Collector's queue while Elasticsearch is away",
+            "old indices or core dumps",
+        ),
+        mend=(
+            "Find what grows (`du -xh --max-depth 2`) and remove or move it.",
+            "Set up rotation, then watch the trend.",
+        ),
+    ),
+    "NodeMemoryLow": Text(
+        summary="{instance}: {value} of the memory is available",
+        description="{instance} ({job}) has {value} of its memory available; {limit_percent} is the limit.",
+        meaning="The machine is about to kill a process or to swap.",
+        causes=("a process that grows: look at resident memory over the last day", "too many workers for the machine"),
+        mend=(
+            "Restart what grows and keep its memory profile; bring the number of workers down or move one service away.",
+        ),
+    ),
+}
