@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from otel_distro.analyzer.elastic_template import log_template, rejected_template
 from otel_distro.monitoring.files import RUNBOOK_FILE, generated
 from otel_distro.monitoring.parameters import Parameters
 from otel_distro.settings import reference_table
@@ -42,9 +44,16 @@ def monitoring_files() -> dict[str, str]:
     }
 
 
+def index_templates() -> dict[str, str]:
+    """Return the index templates, as `PUT _index_template/…` takes them, by their path in the repository."""
+    made = {"index-template": log_template(), "rejected-template": rejected_template()}
+    folder = "collector-config/elasticsearch"
+    return {f"{folder}/{name}.json": json.dumps(template, indent=2) + "\n" for name, template in made.items()}
+
+
 def main() -> int:
     """Write every generated file and say which ones changed."""
-    files = {f"docs/{name}": page() for name, page in PAGES.items()} | monitoring_files()
+    files = {f"docs/{name}": page() for name, page in PAGES.items()} | monitoring_files() | index_templates()
     for name, text in files.items():
         file = FOLDER.parent / name
         changed = not file.exists() or file.read_text(encoding="utf-8") != text

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from otel_distro.analyzer.address import is_local
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elasticsearch import ElasticsearchStore
 from otel_distro.analyzer.local import LocalStore
 from otel_distro.analyzer.model import (
     ERROR_LEVELS,
@@ -22,7 +24,7 @@ from otel_distro.analyzer.model import (
     hour_label,
 )
 from otel_distro.analyzer.store import LogStore
-from otel_distro.errors import InputError, StoreError
+from otel_distro.errors import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -66,8 +68,7 @@ class LogAnalyzer:
         store: LogStore | None = None,
     ) -> None:
         self._now = now
-        self._store = store or _open_store(es_host)
-        del index, api_key, ca_certs, basic_auth  # for the Elasticsearch store
+        self._store = store or _open_store(es_host, index, api_key, ca_certs, basic_auth)
 
     @property
     def skipped(self) -> int:
@@ -152,13 +153,19 @@ class LogAnalyzer:
         return Window(end - timedelta(hours=hours), end)
 
 
-def _open_store(es_host: str | os.PathLike[str]) -> LogStore:
+def _open_store(
+    es_host: str | os.PathLike[str],
+    index: str,
+    api_key: str | None,
+    ca_certs: str | os.PathLike[str] | None,
+    basic_auth: tuple[str, str] | None,
+) -> LogStore:
     if is_local(es_host):
         return LocalStore(os.fspath(es_host))
-    raise StoreError(
-        f"{es_host} names an Elasticsearch, which this version cannot search yet; "
-        'name log files by a path or glob, as in LogAnalyzer("logs/*.log")'
-    )
+    if not isinstance(index, str) or not index.strip():
+        raise InputError(f"index={index!r} names no index; give a pattern as in 'python-app-*'")
+    address = Address.of(os.fspath(es_host), api_key=api_key, basic_auth=basic_auth, ca_certs=ca_certs)
+    return ElasticsearchStore(address, index)
 
 
 def _hour_count(hour: datetime, count: Count) -> HourCount:

@@ -15,12 +15,13 @@ def parsed(text: str) -> Document | None:
     a float stays text, so that the document can be written as JSON again.
     """
     try:
-        document = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+        document = json.loads(text, parse_constant=lambda _: None, parse_float=finite)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def _finite(text: str) -> float | str:
+def finite(text: str) -> float | str:
+    """Return the number, or its text where it is too large for a float."""
     number = float(text)
     return number if math.isfinite(number) else text

@@ -136,7 +136,7 @@ def test_the_logs_are_those_of_the_variable_and_else_of_the_folder_logs(tmp_path
         (["errors", "-l", "."], ". is a folder"),
         (["errors", "-l", "./"], "./ is a folder"),
         (["errors", "-l", ""], "'' names no logs"),
-        (["errors", "-l", "localhost:9200"], "localhost:9200 names an Elasticsearch"),
+        (["errors", "-l", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1 (Connection refused)"),
         (["errors", "--hours", "0"], "hours=0.0"),
         (["errors", "--hours", "-1"], "hours=-1.0"),
         (["rate", "--hours", "nan"], "hours=nan"),

@@ -12,7 +12,7 @@ import pytest
 from otel_distro.analyzer.analyzer import LogAnalyzer
 from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Window
 from otel_distro.analyzer.store import LogStore
-from otel_distro.errors import InputError, StoreError
+from otel_distro.errors import InputError
 
 NOW = datetime(2025, 3, 2, 0, 30, tzinfo=timezone.utc)
 
@@ -165,11 +165,18 @@ def test_a_whole_number_is_an_id() -> None:
     assert store.asked[0].where == (("user_id", ("42",)),)
 
 
-def test_elasticsearch_is_refused_in_one_sentence_until_its_store_is_there() -> None:
-    with pytest.raises(StoreError) as caught:
-        LogAnalyzer()
-    assert "localhost:9200" in str(caught.value)
-    assert 'LogAnalyzer("logs/*.log")' in str(caught.value)
+def test_what_is_for_elasticsearch_is_checked_when_the_analyzer_is_made() -> None:
+    for arguments in (
+        {"index": ""},
+        {"index": None},
+        {"api_key": ""},
+        {"basic_auth": "ann:secret"},
+        {"ca_certs": "no"},
+    ):
+        with pytest.raises(InputError) as caught:
+            LogAnalyzer("es.internal:9200", **arguments)
+        assert str(caught.value).startswith(next(iter(arguments)))
+    LogAnalyzer()
 
 
 def test_leaving_a_with_block_closes_the_store_and_the_count_of_skipped_lines_is_the_stores() -> None:

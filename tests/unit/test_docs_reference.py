@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from docs.generate import FOLDER, PAGES, monitoring_files
+from docs.generate import FOLDER, PAGES, index_templates, monitoring_files
 from otel_distro.variables import VARIABLES
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
-    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), f"docs/{name} is behind the code: `make docs`"
+    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), f"{name} is behind the code: `make docs`"
+
+
+@pytest.mark.parametrize("name", index_templates())
+def test_an_index_template_is_what_setup_installs(name: str) -> None:
+    assert (FOLDER.parent / name).read_text(encoding="utf-8") == index_templates()[name], f"{name}: `make docs`"
 
 
 @pytest.mark.parametrize("name", monitoring_files())

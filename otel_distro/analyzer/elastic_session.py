@@ -1,0 +1,91 @@
+"""Requests to one Elasticsearch, each answered in full or with one `StoreError`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_client import open_client
+from otel_distro.analyzer.elastic_dsl import FIELD_TYPES
+from otel_distro.analyzer.elastic_errors import partial, sentence
+from otel_distro.errors import StoreError
+
+_SETUP: Final = "run `otel-distro elasticsearch setup` and send the logs into a new index"
+
+
+class Session:
+    """The way to the indices of a pattern at an address.
+
+    The client is made when it is first needed and anew after a fork. Safe to share between threads.
+    """
+
+    def __init__(self, address: Address, index: str) -> None:
+        self.address = address
+        self.index = index
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._process = 0
+
+    def ask(self, request: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return the answer to the request that is made with the client.
+
+        Raises:
+            StoreError: there is none, or it is not the whole one.
+        """
+        client = self._own_client()
+        from elasticsearch import ApiError, TransportError, UnsupportedProductError
+
+        try:
+            answer: dict[str, Any] = request(client).body
+        except (ApiError, TransportError, UnsupportedProductError) as error:
+            raise StoreError(sentence(error, self.address, self.index)) from error
+        if not isinstance(answer, dict):
+            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
+        if lacking := partial(answer, self.address, self.index):
+            raise StoreError(lacking)
+        return answer
+
+    def search(self, **body: Any) -> dict[str, Any]:
+        """Return the answer to a search; one that lacks a shard is none."""
+        return self.ask(lambda client: client.search(**body, allow_partial_search_results=False))
+
+    def check_mapping(self) -> int:
+        """Return how many indices there are, once each has the fields that questions need.
+
+        Raises:
+            StoreError: there is no index, or one was made without our template.
+        """
+        answer = self.ask(
+            lambda client: client.field_caps(
+                index=self.index, fields=list(FIELD_TYPES), include_unmapped=True, allow_no_indices=False
+            )
+        )
+        indices = answer["indices"]
+        for field, wanted in FIELD_TYPES.items():
+            found = answer["fields"].get(field, {"unmapped": {}})
+            wrong = [(kind, caps.get("indices", indices)) for kind, caps in found.items() if kind != wanted]
+            if wrong and wrong[0][1]:
+                kind, where = wrong[0]
+                is_kind = "is missing" if kind == "unmapped" else f"is {kind}"
+                raise StoreError(
+                    f"index {where[0]} at {self.address.url} was made without the template: "
+                    f"{field} {is_kind} instead of {wanted}; {_SETUP}"
+                )
+        return len(indices)
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None and self._process == os.getpid():
+                client.close()
+
+    def _own_client(self) -> Any:
+        with self._lock:
+            if self._client is None or self._process != os.getpid():
+                # A parent's connections would mix its answers with ours.
+                self._client, self._process = open_client(self.address), os.getpid()
+            return self._client
