@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import collector, elasticsearch, prometheus
+from tests.services import alertmanager, collector, elasticsearch, node_exporter, prometheus
 from tests.services.elasticsearch import Elasticsearch
 
 
@@ -21,6 +21,18 @@ def prometheus_binary() -> Path:
 def collector_binary() -> Path:
     """Path of a real Collector, built where the machine has none."""
     return collector.find()["otelcol"]
+
+
+@pytest.fixture(scope="session")
+def alertmanager_binary() -> Path:
+    """Path of a real Alertmanager, built where the machine has none."""
+    return alertmanager.find()["alertmanager"]
+
+
+@pytest.fixture(scope="session")
+def node_exporter_binary() -> Path:
+    """Path of a real node exporter, fetched where the machine has none."""
+    return node_exporter.find()["node_exporter"]
 
 
 @pytest.fixture(scope="session")

@@ -81,9 +81,9 @@ def test_a_paused_server_takes_no_answer_and_goes_on_afterwards(own: Elasticsear
 
 def test_a_server_that_cannot_start_says_why(elasticsearch_home: Path) -> None:
     broken = Elasticsearch(elasticsearch_home, settings={"no.such.setting": "1"})
-    with pytest.raises(ServiceError, match=r"(?s)ended with status.*unknown setting \[no.such.setting\]"):
-        broken.start()
-    broken.close()
+    with pytest.raises(ServiceError, match=r"(?s)ended with status.*unknown setting \[no.such.setting\]"), broken:
+        pass
+    assert not broken.folder().exists()
 
 
 def test_with_security_only_the_password_over_the_private_authority_opens(secured: Elasticsearch) -> None:
@@ -95,3 +95,18 @@ def test_with_security_only_the_password_over_the_private_authority_opens(secure
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
         secured.respond("GET", "/services-secured/_count")
     secured.tls = known
+
+
+def test_an_api_key_opens_until_it_is_invalidated_and_no_more_than_it_says(secured: Elasticsearch) -> None:
+    store(secured, "services-key-open", range(2))
+    store(secured, "services-key-shut", range(2))
+    rights = {"reader": {"indices": [{"names": ["services-key-open"], "privileges": ["read"]}]}}
+    key = secured.create_api_key("reader", rights)
+    header = f"ApiKey {key.encoded}"
+
+    def status(index: str) -> int:
+        return secured.respond("GET", f"/{index}/_count", authorization=header).status
+
+    assert (status("services-key-open"), status("services-key-shut")) == (200, 403)
+    secured.invalidate_api_key(key)
+    assert status("services-key-open") == 401

@@ -14,13 +14,13 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.processes import ROOT, clean_environment
-from tests.services import cache, commands, lookup
+from tests.services import cache, commands, golang, lookup
 from tests.services.server import Server
 from tests.support import free_ports, request
 
 VARIABLE: Final = "OTEL_DISTRO_OTELCOL"
 VERSION: Final = "0.156.0"
-_BUILDER: Final = f"go.opentelemetry.io/collector/cmd/builder@v{VERSION}"
+_BUILDER: Final = "go.opentelemetry.io/collector/cmd/builder"
 _COMPONENTS: Final = ROOT / "collector-config" / "builder.yaml"
 # Records that the checksum database does not have; the builder's own `go mod tidy` adds the others, checked there.
 _CHECKSUMS: Final = ROOT / "collector-config" / "builder.sum"
@@ -50,19 +50,17 @@ def _fetch() -> Path:
 
 def _build(folder: Path) -> None:
     """Build it into the folder; what Go has fetched and compiled is in Go's own caches, so the next try goes on."""
-    commands.need("go", why="the Collector is built with Go 1.25 or newer")
     source = folder / "dist"
     source.mkdir(exist_ok=True)
     shutil.copy(_COMPONENTS, folder / "builder.yaml")
     shutil.copy(_CHECKSUMS, source / "go.sum")
-    bin_folder = {"GOBIN": str(folder / "bin")}
-    commands.run("go", "install", _BUILDER, cwd=folder, env=bin_folder, what="otelcol: 1 of 3, the Collector's builder")
-    builder = (folder / "bin" / "builder", "--config=builder.yaml", "--skip-compilation")
-    commands.run(*builder, cwd=folder, what="otelcol: 2 of 3, fetching its modules")
+    golang.install(folder, "otelcol: 1 of 3, the Collector's builder", VERSION, _BUILDER)
+    command = (folder / "builder", "--config=builder.yaml", "--skip-compilation")
+    commands.run(*command, cwd=folder, what="otelcol: 2 of 3, fetching its modules")
     compiled = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(folder / "otelcol"), "."]
     commands.run(*compiled, cwd=source, what="otelcol: 3 of 3, compiling (several minutes the first time)")
     shutil.rmtree(source)
-    shutil.rmtree(folder / "bin")
+    (folder / "builder").unlink()
 
 
 WANTED: Final = lookup.Wanted(

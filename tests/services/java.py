@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.services import commands
 from tests.services.errors import ServiceError
 
 _OLDEST: Final = 21
@@ -44,3 +45,11 @@ def _major(folder: Path) -> int:
     except OSError:
         return 0
     return int(found[1]) if found else 0
+
+
+def compile_classes(java_home: Path, source: Path, libraries: str, target: Path) -> None:
+    """Compile one source file into the folder; raises ServiceError where this Java has no compiler or it refuses."""
+    compiler = java_home / "bin" / "javac"
+    if not compiler.is_file():
+        raise ServiceError(f"elasticsearch: {java_home} has no javac, which security needs; set JAVA_HOME to a JDK")
+    commands.run(compiler, "--release", str(_OLDEST), "-cp", libraries, "-d", target, source, seconds=300)

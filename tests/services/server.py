@@ -114,7 +114,11 @@ class Server(ABC):
 
     def __enter__(self) -> Self:
         if not self.running:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.close()
+                raise
         return self
 
     def __exit__(
