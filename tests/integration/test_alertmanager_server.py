@@ -1,4 +1,4 @@
-"""A real Alertmanager starts here, takes alerts and tells a receiver of ours, and keeps its silences over a kill."""
+"""A real Alertmanager starts here, takes alerts and tells a receiver of ours, and keeps its silences."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def told() -> Iterator[tuple[int, queue.Queue[Any]]]:
             thread.join()
 
 
-def test_an_alert_reaches_the_receiver_and_a_silence_outlives_a_kill(
+def test_an_alert_reaches_the_receiver_and_a_silence_outlives_a_stop(
     alertmanager_binary: Path, told: tuple[int, queue.Queue[Any]], tmp_path: Path
 ) -> None:
     port, notes = told
@@ -73,7 +73,7 @@ def test_a_changed_configuration_is_read_again_and_a_wrong_one_refused(
     alertmanager_binary: Path, tmp_path: Path
 ) -> None:
     with Alertmanager(alertmanager_binary, CONFIG.format(port=9), tmp_path) as server:
-        server.file.write_text(CONFIG.format(port=9).replace("hook", "other"))
+        server.file.write_text(CONFIG.format(port=9).replace(" hook", " other"))
         server.reload()
         server.file.write_text("route: {receiver: nobody}")
         with pytest.raises(AssertionError, match="nobody"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from tests.services import golang, lookup
+from tests.services import commands, golang, lookup
 from tests.services.server import Server
 from tests.support import free_port, request
 
@@ -39,15 +38,14 @@ def find() -> dict[str, Path]:
 
 def amtool(*arguments: str | Path) -> str:
     """Run amtool and return what it says; raises AssertionError with that when it ends with an error."""
-    command = [str(find()["amtool"]), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, f"$ {' '.join(command)}\nstatus {done.returncode}\n{said}"
-    return said
+    return commands.judge(find()["amtool"], *arguments)
 
 
 class Alertmanager(Server):
-    """One Alertmanager without peers; its port, silences and notification log stay from `start` to `start`."""
+    """One Alertmanager without peers; its port stays from `start` to `start`.
+
+    So do its silences and notification log after `stop`; after `kill`, those of its last snapshot (every 15 minutes).
+    """
 
     name = "alertmanager"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
@@ -74,13 +73,8 @@ WANTED: Final = lookup.Wanted(
 
 def validate(*configs: Path | str, env: Mapping[str, str] | None = None) -> str:
     """Let the Collector judge the configurations as one and return what it says; AssertionError when it refuses."""
-    command = [str(find()["otelcol"]), "validate", *(f"--config={config}" for config in configs)]
-    done = subprocess.run(
-        command, env=clean_environment(env), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, f"$ {' '.join(command)}\nstatus {done.returncode}\n{said}"
-    return said
+    files = [f"--config={config}" for config in configs]
+    return commands.judge(find()["otelcol"], "validate", *files, env=clean_environment(env))
 
 
 class Collector(Server):

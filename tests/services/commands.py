@@ -55,6 +55,18 @@ def run(
         return said
 
 
+def judge(*command: str | Path, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+    """Run a program that judges files and return what it says; raises AssertionError with that when it says no.
+
+    `env` is the whole environment (None: this one).
+    """
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=stdin, env=env, capture_output=True, text=True, check=False, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, f"$ {' '.join(words)}\nstatus {done.returncode}\n{said}"
+    return said
+
+
 def _watched(program: subprocess.Popen[bytes], what: str, seconds: float) -> int | None:
     """Wait for its end and return its status; None after killing it because the time was over."""
     started = time.monotonic()

@@ -64,7 +64,7 @@ class Place:
         return {**folders, "ES_JAVA_HOME": str(self._java)}
 
     def secure(self, certificates: Certificates, password: str) -> None:
-        """Let it serve TLS as `server` of the certificates; the user `elastic` has the password, others get no answer."""
+        """Let it serve TLS as `server` of the certificates; `elastic` has the password, others get no answer."""
         config = self.folder / "config"
         shutil.copy(certificates.server.certificate, config / "server.pem")
         shutil.copy(certificates.server.key, config / "server.key")

@@ -12,6 +12,7 @@ from typing import Final
 from tests.services import commands
 from tests.services.errors import ServiceError
 
+SYSTEM: Final = Path("/usr/lib/jvm")
 _OLDEST: Final = 21
 _VERSION: Final = re.compile(r'^JAVA_VERSION="(\d+)', re.MULTILINE)
 
@@ -24,7 +25,7 @@ def home(server: Path) -> Path:
     found = [folder for folder in _candidates(server) if _major(folder) >= _OLDEST]
     if not found:
         raise ServiceError(
-            f"elasticsearch: no Java {_OLDEST} or newer found in $ES_JAVA_HOME, $JAVA_HOME, PATH or /usr/lib/jvm. "
+            f"elasticsearch: no Java {_OLDEST} or newer found in $ES_JAVA_HOME, $JAVA_HOME, PATH or {SYSTEM}. "
             "Install one (a JRE without a screen is enough), or set JAVA_HOME to its folder."
         )
     return found[0]
@@ -35,7 +36,7 @@ def _candidates(server: Path) -> Iterator[Path]:
     yield from (Path(os.environ[name]) for name in ("ES_JAVA_HOME", "JAVA_HOME") if os.environ.get(name))
     if program := shutil.which("java"):
         yield Path(program).resolve().parent.parent
-    yield from sorted(Path("/usr/lib/jvm").glob("*"), key=_major, reverse=True)
+    yield from sorted(SYSTEM.glob("*"), key=_major, reverse=True)
 
 
 def _major(folder: Path) -> int:

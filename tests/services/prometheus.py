@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from urllib.parse import urlencode
 from typing_extensions import Self
 
 from tests.processes import AppProcess
-from tests.services import debian, lookup
+from tests.services import commands, debian, lookup
 from tests.services.errors import ServiceError
 from tests.support import request, wait_for_http, wait_until
 
@@ -55,11 +54,7 @@ def find() -> dict[str, Path]:
 
 def promtool(*arguments: str | Path, stdin: str = "") -> str:
     """Run promtool and return what it says; raises AssertionError with that when it ends with an error."""
-    command = [str(find()["promtool"]), *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, f"$ {' '.join(command)}\nstatus {done.returncode}\n{said}"
-    return said
+    return commands.judge(find()["promtool"], *arguments, stdin=stdin)
 
 
 class Prometheus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tests.services import cache, golang, lookup
+from tests.services import cache, commands, golang, lookup
 
 VARIABLE: Final = "OTEL_DISTRO_PROMTOOL3"
 VERSION: Final = "0.316.0"  # of the Go module: Prometheus 3.16.0
@@ -33,3 +33,8 @@ def find() -> dict[str, Path]:
     Raises ServiceError naming what was tried and the mend.
     """
     return lookup.find(WANTED)
+
+
+def promtool(*arguments: str | Path, stdin: str = "") -> str:
+    """Run it and return what it says; raises AssertionError with that when it ends with an error."""
+    return commands.judge(find()["promtool3"], *arguments, stdin=stdin)
