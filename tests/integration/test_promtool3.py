@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import prometheus, promtool3
+from tests.services import promtool3
 
 RULES = "groups: [{name: shop, rules: [{record: job:orders, expr: 'sum by (job) (orders_total)'}]}]\n"
 
@@ -19,8 +19,6 @@ def test_it_judges_rules(tmp_path: Path) -> None:
         promtool3.promtool("check", "rules", tmp_path / "bad.yml")
 
 
-def test_names_in_quotes_are_good_for_it_and_not_for_the_second_generation(tmp_path: Path) -> None:
+def test_it_takes_names_in_quotes_which_the_second_generation_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "quoted.yml").write_text(RULES.replace("(orders_total)", '({"orders.total"})'))
     assert "SUCCESS: 1 rules found" in promtool3.promtool("check", "rules", tmp_path / "quoted.yml")
-    with pytest.raises(AssertionError, match="unexpected string"):
-        prometheus.promtool("check", "rules", tmp_path / "quoted.yml")
