@@ -39,7 +39,7 @@ def find() -> dict[str, Path]:
 
     Raises ServiceError naming what was tried and the mend.
     """
-    return lookup.find(WANTED)
+    return lookup.locate(WANTED)
 
 
 def _fetch() -> Path:

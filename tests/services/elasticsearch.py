@@ -48,7 +48,7 @@ def find() -> dict[str, Path]:
 
     Raises ServiceError naming what was tried and the mend.
     """
-    program = lookup.find(WANTED)["elasticsearch"]
+    program = lookup.locate(WANTED)["elasticsearch"]
     return {"elasticsearch": program.resolve().parent.parent}
 
 

@@ -26,7 +26,7 @@ class Wanted:
     mend: str
 
 
-def find(wanted: Wanted) -> dict[str, Path]:
+def locate(wanted: Wanted) -> dict[str, Path]:
     """Return the path of each program: from the variable, from PATH when all are there, from the cache, or fetched.
 
     The variable names the first program, with the others beside it, or the folder they are in (itself or its `bin`).

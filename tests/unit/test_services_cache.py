@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_when_apt_get_fails_its_own_words_are_shown(tmp_path: Path, monkeypatch:
 def test_an_unknown_server_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert services.main(["nothing"]) == 2
     assert "no such server: nothing; known: " in capsys.readouterr().err
+
+
+def test_every_server_of_the_tests_is_found_by_its_module_alone() -> None:
+    expected = {"alertmanager", "collector", "elasticsearch", "node_exporter", "prometheus", "promtool3"}
+    assert set(services.servers()) == expected
+    for content in services.servers().values():
+        find = content["find"]
+        assert callable(find)
+        assert not inspect.signature(find).parameters
 
 
 def test_the_command_ends_with_one_line_a_program(tmp_path: Path) -> None:

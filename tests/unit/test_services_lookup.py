@@ -39,7 +39,7 @@ def test_what_the_variable_names_comes_before_path(tmp_path: Path, monkeypatch: 
     programs(tmp_path / "path", "server", "tool")
     named = programs(tmp_path / "named", "my-server", "tool")
     monkeypatch.setenv(VARIABLE, str(named / "my-server"))
-    assert lookup.find(wanted()) == {"server": named / "my-server", "tool": named / "tool"}
+    assert lookup.locate(wanted()) == {"server": named / "my-server", "tool": named / "tool"}
 
 
 @pytest.mark.parametrize("below", ["", "bin"])
@@ -48,7 +48,7 @@ def test_the_variable_may_name_the_folder_or_the_one_above_bin(
 ) -> None:
     folder = programs(tmp_path / "home" / below, "debian-server", "tool")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "home"))
-    assert lookup.find(wanted()) == {"server": folder / "debian-server", "tool": folder / "tool"}
+    assert lookup.locate(wanted()) == {"server": folder / "debian-server", "tool": folder / "tool"}
 
 
 @pytest.mark.parametrize(("named", "missing"), [("nothing", "nothing"), ("lonely/server", "tool"), ("empty", "server")])
@@ -60,23 +60,23 @@ def test_a_variable_that_names_nothing_usable_is_an_error_even_with_the_server_o
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv(VARIABLE, str(tmp_path / named))
     with pytest.raises(ServiceError, match=f"^{VARIABLE}=.*{named} cannot be used: .*{missing} is not a program"):
-        lookup.find(wanted())
+        lookup.locate(wanted())
 
 
 def test_any_of_its_names_on_path_will_do(tmp_path: Path) -> None:
     folder = programs(tmp_path / "path", "debian-server", "tool")
-    assert lookup.find(wanted()) == {"server": folder / "debian-server", "tool": folder / "tool"}
+    assert lookup.locate(wanted()) == {"server": folder / "debian-server", "tool": folder / "tool"}
 
 
 def test_half_of_it_on_path_is_not_mixed_with_what_is_fetched(tmp_path: Path) -> None:
     programs(tmp_path / "path", "server")
     fetched = programs(tmp_path / "fetched", "server", "tool")
-    assert lookup.find(wanted(fetched)) == {"server": fetched / "server", "tool": fetched / "tool"}
+    assert lookup.locate(wanted(fetched)) == {"server": fetched / "server", "tool": fetched / "tool"}
 
 
 def test_when_it_cannot_be_fetched_the_error_says_what_was_tried_and_the_mend() -> None:
     with pytest.raises(ServiceError) as raised:
-        lookup.find(wanted())
+        lookup.locate(wanted())
     said = str(raised.value)
     assert said.startswith(f"anything: not found. Tried ${VARIABLE} (unset), PATH (no server with tool), the cache ")
     assert said.endswith(f"fetching it (no network). Install it, or set {VARIABLE} to its path.")
