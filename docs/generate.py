@@ -12,6 +12,7 @@ from otel_distro.analyzer.elastic_template import log_template, rejected_templat
 from otel_distro.monitoring.files import RUNBOOK_FILE, generated
 from otel_distro.monitoring.parameters import Parameters
 from otel_distro.settings import reference_table
+from tests.alert_cases.render import promtool_files
 
 FOLDER: Final = Path(__file__).resolve().parent
 
@@ -36,11 +37,11 @@ PAGES: Final[dict[str, Callable[[], str]]] = {"settings.md": settings_page}
 
 
 def monitoring_files() -> dict[str, str]:
-    """Return rules, alerts and runbook by their path in the repository."""
+    """Return rules, alerts, their tests and the runbook by their path in the repository."""
     folder = "collector-config/"
     return {
         f"{folder}{name}" if name == RUNBOOK_FILE else f"{folder}prometheus/{name}": text
-        for name, text in generated(Parameters()).items()
+        for name, text in (generated(Parameters()) | promtool_files()).items()
     }
 
 

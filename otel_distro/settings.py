@@ -76,14 +76,6 @@ class Settings:
     series_limits: tuple[tuple[str, int], ...]
     gauge_rule: str
     gauge_rules: tuple[tuple[str, str], ...]
-    span_delay: int
-    span_queue: int
-    span_batch: int
-    log_delay: int
-    log_queue: int
-    log_batch: int
-    metric_interval: int
-    exit_timeout: float
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()

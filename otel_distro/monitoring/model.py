@@ -15,6 +15,8 @@ class Unit(Enum):
     SHARE = "{{ $value | humanizePercentage }}"
     SECONDS = "{{ $value | humanizeDuration }}"
     NUMBER = "{{ $value | humanize }}"
+    RATE = '{{ $value | printf "%.2f" }}'
+    AMOUNT = '{{ $value | printf "%.1f" }}'
 
 
 @dataclass(frozen=True)

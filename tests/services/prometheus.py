@@ -63,7 +63,8 @@ class Prometheus:
     def __init__(self, binary: Path, config: str, folder: Path, *, flags: Sequence[str] = ()) -> None:
         """Write the configuration into `folder` (a test's own; data goes there too), start, wait until it is ready.
 
-        Files that the configuration names are looked for in `folder`. Raises ServiceError with the log on failure.
+        Files that the configuration names are looked for in `folder`. With the flag of the agent it keeps nothing.
+        Raises ServiceError with the log on failure.
         """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "prometheus.yml"
@@ -72,7 +73,7 @@ class Prometheus:
             [
                 binary,
                 f"--config.file={file}",
-                f"--storage.tsdb.path={folder / 'data'}",
+                f"--storage.{'agent' if '--enable-feature=agent' in flags else 'tsdb'}.path={folder / 'data'}",
                 # Port 0: the kernel picks one at the moment of listening, so no other program can be faster.
                 "--web.listen-address=127.0.0.1:0",
                 "--web.enable-lifecycle",

@@ -23,7 +23,7 @@ def _revenue(parameters: Parameters) -> Alert:
         parameters.span(5 * MINUTE),
         "critical",
         ("job",),
-        Unit.NUMBER,
+        Unit.AMOUNT,
         {"pause": parameters.span(pause), "memory": memory},
         queries=(
             "sum by (currency) (rate(" + selector("revenue_total", job) + "[30m]))",

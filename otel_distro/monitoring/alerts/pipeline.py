@@ -14,10 +14,11 @@ QUEUE_SIZE: Final = "otelcol_exporter_queue_size"
 QUEUE_CAPACITY: Final = "otelcol_exporter_queue_capacity"
 SENT: Final = "otelcol_exporter_sent_log_records"
 ACCEPTED: Final = "otelcol_receiver_accepted_log_records"
-SEND_FAILED: Final = "otelcol_exporter_send_failed_log_records"
 DOCUMENTS: Final = "otelcol_elasticsearch_docs_processed"
 _TO_ELASTICSEARCH: Final = 'exporter=~"elasticsearch.*"'
 _LOGS: Final = 'data_type="logs"'
+# A document that is there already (409) was sent a second time after an end in between; its first copy is stored.
+_REFUSED: Final = 'outcome="failed_client",http_response_status_code!="409"'
 
 
 def group(parameters: Parameters) -> Group:
@@ -50,13 +51,13 @@ def _refused(parameters: Parameters) -> Alert:
     window = parameters.span(15 * MINUTE)
     return Alert(
         "LogsRefusedByElasticsearch",
-        grown("job, instance", selector(DOCUMENTS, 'outcome="failed_client"'), window),
+        grown("job, instance, error_type", selector(DOCUMENTS, _REFUSED), window),
         "",
         "warning",
-        ("job", "instance"),
+        ("job", "instance", "error_type"),
         Unit.NUMBER,
         {"window": window},
-        queries=(f"sum by (instance, outcome) (increase({DOCUMENTS}[1h]))",),
+        queries=(f"sum by (instance, outcome, error_type, http_response_status_code) (increase({DOCUMENTS}[1h]))",),
         commands=("otel-distro logs top --hours 1",),
     )
 

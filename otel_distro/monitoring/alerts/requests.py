@@ -62,7 +62,7 @@ def _few(parameters: Parameters) -> Alert:
         parameters.span(10 * MINUTE),
         "warning",
         ("job",),
-        Unit.NUMBER,
+        Unit.RATE,
         {"limit": f"{limit:g}", "held": parameters.span(10 * MINUTE), "memory": parameters.span(MEMORY)},
         queries=(
             selector("job:http_requests:rate5m", job),

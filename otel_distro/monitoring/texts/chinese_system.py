@@ -54,7 +54,7 @@ SYSTEM: Final = {
     ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}：日志在等待而没有发出",
-        description="Collector {instance}（{job}） 发往 Elasticsearch 的队列中有 {value} 项在等待，已有 {window} 一项也没有发出。",
+        description="Collector {instance}（{job}）发往 Elasticsearch 的队列中有 {value}（字节或条数，视队列的计量而定），已有 {window} 没有发出任何内容。",
         meaning="Collector 有日志而送不出去。没有丢失：队列在磁盘上，满了以后文件会等待。新的日志暂时搜不到。",
         causes=("Elasticsearch 停机、磁盘超过洪水水位，或应答 429", "凭据过期：Collector 自己的日志显示 401 或 403"),
         mend=(
@@ -64,7 +64,7 @@ SYSTEM: Final = {
     ),
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}：Elasticsearch 拒绝文档",
-        description="最近 {window} 内，Elasticsearch 拒绝了 Collector {instance}（{job}） 的 {value} 个文档。",
+        description="最近 {window} 内，Elasticsearch 拒绝了 Collector {instance}（{job}） 的 {value} 个文档：{error_type}。",
         meaning="个别文档因其内容被拒绝，其余的通过。重试没有用。",
         causes=("某个字段的类型与索引不同：原来是文本，现在是数字", "索引模板缺失或比软件包旧"),
         mend=("Collector 自己的日志给出每个文档的原因。", "在服务中改字段名，或安装索引模板；从第二天的索引起生效。"),

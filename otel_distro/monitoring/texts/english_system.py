@@ -74,7 +74,7 @@ SYSTEM: Final = {
     ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}: logs wait and none are sent",
-        description="{value} items wait in the queue to Elasticsearch of the Collector {instance} ({job}), and none has been sent for {window}.",
+        description="The queue to Elasticsearch of the Collector {instance} ({job}) holds {value} (bytes or records, as it is measured), and nothing has been sent for {window}.",
         meaning=(
             "The Collector has logs and cannot pass them on. Nothing is lost: the queue is on disk, and when it is full the files wait. "
             "Searches miss what is new."
@@ -90,7 +90,7 @@ SYSTEM: Final = {
     ),
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}: Elasticsearch refuses documents",
-        description="Elasticsearch refused {value} documents of the Collector {instance} ({job}) in the last {window}.",
+        description="Elasticsearch refused {value} documents of the Collector {instance} ({job}) in the last {window}: {error_type}.",
         meaning="Single documents are refused for what is in them; the rest goes through. Trying again would not help.",
         causes=(
             "a field that has another type than in the index: a number where there was a text",

@@ -1,0 +1,80 @@
+"""What the package in the service counts of itself: three counters of unwanted things, alike in their situations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.alert_cases.model import QUIET, Case, Firing
+
+OVERFLOWS: Final = 'otel_distro_series_overflows_total{job="shop",instance="app:8000",instrument="signups"}'
+REJECTED: Final = 'otel_distro_rejected_total{job="shop",instance="app:8000",instrument="orders"}'
+DROPPED: Final = 'otel_distro_log_lines_dropped_total{job="shop",instance="app:8000"}'
+
+
+def overflowing(number: str) -> Firing:
+    return Firing(
+        {"job": "shop", "instrument": "signups", "severity": "warning"},
+        "shop: signups has more series than its limit",
+        f"{number} measurements of signups at shop went into the overflow series in the last 15m: "
+        "new label values have no series.",
+    )
+
+
+def rejected(number: str) -> Firing:
+    return Firing(
+        {"job": "shop", "instrument": "orders", "severity": "warning"},
+        "shop: values of orders are rejected",
+        f"{number} values of orders at shop could not be recorded in the last 15m.",
+    )
+
+
+def dropped(number: str) -> Firing:
+    return Firing(
+        {"job": "shop", "instance": "app:8000", "severity": "critical"},
+        "shop on app:8000: log lines are lost",
+        f"{number} log lines of shop on app:8000 could not be written in the last 15m.",
+    )
+
+
+def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tuple[Case, ...]:
+    return (
+        Case("fires", "fires while the counter grows", alert, {series: "0+4x60"}, {"30m": [firing("60")]}),
+        Case(
+            "fires",
+            "fires when the counter appears with its first count, having had no value to grow from",
+            alert,
+            {series: "_x20 3x60"},
+            {"19m": QUIET, "22m": [firing("3")]},
+        ),
+        Case("just under", "is quiet at a count of nothing", alert, {series: "0x60"}, {"40m": QUIET}),
+        Case("no traffic", "is quiet when nothing new is counted", alert, {series: "7x60"}, {"40m": QUIET}),
+        Case(
+            "missing series",
+            "is quiet where the counter is not there",
+            alert,
+            {'up{job="shop",instance="app:8000"}': "1x60"},
+            {"40m": QUIET},
+        ),
+        Case(
+            "recovers",
+            "ends a quarter of an hour after the last count",
+            alert,
+            {series: "_x20 3x60"},
+            {"30m": [firing("3")], "40m": QUIET},
+        ),
+        Case(
+            "recovers",
+            "is quiet after the service has begun again at nothing",
+            alert,
+            {series: "9x40 0x40"},
+            {"39m": QUIET, "60m": QUIET},
+        ),
+    )
+
+
+CASES: Final = (
+    *situations("SeriesLimitReached", OVERFLOWS, overflowing),
+    *situations("TelemetryRejected", REJECTED, rejected),
+    *situations("LogLinesDropped", DROPPED, dropped),
+)
