@@ -66,6 +66,7 @@ def test_what_was_acknowledged_is_there_again_after_an_end_on_the_same_port(own:
     assert not own.running
     with pytest.raises(OSError, match="refused"):
         own.respond("GET", "/_cluster/health")
+    assert ("] closed" in own.log.splitlines()[-1]) == (ending == "stop")  # in order, or in the middle of something
     own.start()
     assert own.url == url
     assert own.count(index) == 100

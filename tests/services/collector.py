@@ -20,7 +20,7 @@ from tests.support import free_ports, request
 VARIABLE: Final = "OTEL_DISTRO_OTELCOL"
 VERSION: Final = "0.156.0"
 _BUILDER: Final = "go.opentelemetry.io/collector/cmd/builder"
-_COMPONENTS: Final = ROOT / "collector-config" / "builder.yaml"
+COMPONENTS: Final = ROOT / "collector-config" / "builder.yaml"
 # Records that the checksum database does not have; the builder's own `go mod tidy` adds the others, checked there.
 _CHECKSUMS: Final = ROOT / "collector-config" / "builder.sum"
 # The addresses that configurations take from variables; each is a free port of 127.0.0.1 unless the caller gives one.
@@ -43,7 +43,7 @@ def find() -> dict[str, Path]:
 
 
 def _fetch() -> Path:
-    key = hashlib.sha256(_COMPONENTS.read_bytes() + _CHECKSUMS.read_bytes()).hexdigest()[:12]
+    key = hashlib.sha256(COMPONENTS.read_bytes() + _CHECKSUMS.read_bytes()).hexdigest()[:12]
     return cache.obtain("otelcol", f"{VERSION}-{key}", _build)
 
 
@@ -51,7 +51,7 @@ def _build(folder: Path) -> None:
     """Build it into the folder; what Go has fetched and compiled is in Go's own caches, so the next try goes on."""
     source = folder / "dist"
     source.mkdir(exist_ok=True)
-    shutil.copy(_COMPONENTS, folder / "builder.yaml")
+    shutil.copy(COMPONENTS, folder / "builder.yaml")
     shutil.copy(_CHECKSUMS, source / "go.sum")
     golang.install(folder, "otelcol: 1 of 3, the Collector's builder", VERSION, _BUILDER)
     command = (folder / "builder", "--config=builder.yaml", "--skip-compilation")

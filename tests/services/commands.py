@@ -22,7 +22,7 @@ def need(*programs: str, why: str) -> None:
     """Raise ServiceError, with the reason, unless every program is on PATH."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
-        raise ServiceError(f"{' and '.join(missing)} not found ({why})")
+        raise ServiceError(f"{' and '.join(missing)} not found: {why}")
 
 
 def run(

@@ -48,7 +48,7 @@ def test_one_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_missing_program_is_named_with_the_reason() -> None:
-    with pytest.raises(ServiceError, match=r"^no-such-program not found \(it compiles\)$"):
+    with pytest.raises(ServiceError, match=r"^no-such-program not found: it compiles$"):
         commands.need("sh", "no-such-program", why="it compiles")
 
 
