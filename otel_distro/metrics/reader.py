@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter, Obs
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
 
 from otel_distro.internals import metrics_sdk
+from otel_distro.metrics.adoption import adopt, after_fork
 from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import Families
 from otel_distro.metrics.foreign import renew_locks
@@ -18,7 +19,6 @@ from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TEXT, foreign_text, page_text
 from otel_distro.metrics.sources import GaugeRules
-from otel_distro.metrics.storages import adopt, after_fork
 from otel_distro.metrics.store import CellStore
 
 

@@ -1,8 +1,9 @@
 """Fast recording for every instrument of a meter provider, ours and everybody's, by the ordinary OpenTelemetry API.
 
 The first measurement of a series goes the SDK's own way, which decides by views and readers where it belongs. What it
-decides is kept under the attributes as they came, so that the next one is a look-up and an addition. `storages` says
-where series live; this module only finds them again.
+decides is kept under the attributes as they came, so that the next one is a look-up and an addition, for the page and
+the further readers of the process at once. `storages` says where series live, `tallies` how one addition serves all;
+this module only finds them again.
 
 One difference to the SDK: a text of a type of its own (an enumeration's member, say) that equals a plain one is
 recorded in the series of the plain one where that is there; the SDK keeps two series with the same labels.
@@ -19,8 +20,9 @@ from typing import Any, Final, TypeAlias
 from otel_distro.internals import MetricsSdk
 from otel_distro.metrics.series import GREATEST, Offer
 from otel_distro.metrics.shared import Cells
-from otel_distro.metrics.storages import targets_of
 from otel_distro.metrics.streams import Write
+from otel_distro.metrics.tallies import Box
+from otel_distro.metrics.targets import targets_of
 
 _SLOT: Final = "_otel_distro_entries"
 _MOST_ENTRIES: Final = 10_000
@@ -34,12 +36,13 @@ _MOST_WHOLE: Final = 2**63
 # Where the measurements of one set of attributes go. First what has to be as it was when that was found out: the
 # consumer's mapping of storages (another one means that readers came or went, or that this is a forked child), the
 # meter's configuration, and the types of the values, None where all are texts: True, 1 and 1.0 are equal to Python and
-# not to the SDK. Then cells, bounds, write, offer and due of `storages.Targets`. A plain tuple is unpacked fastest.
+# not to the SDK. Then cells, box, bounds, write, offer and due of `targets.Targets`. A plain tuple is unpacked fastest.
 Entry: TypeAlias = tuple[
     Any,
     Any,
     "tuple[type, ...] | None",
     "Cells | None",
+    "Box | None",
     "tuple[float, ...] | None",
     "Write | None",
     "Offer | None",
@@ -83,7 +86,9 @@ def uninstall() -> None:
         setattr(kind, method, original)
 
 
-def bind(measure: Callable[..., None], attributes: dict[str, str]) -> Write:
+def bind(  # noqa: C901 -- as in `_fast`
+    measure: Callable[..., None], attributes: dict[str, str]
+) -> Write:
     """Return what records a measurement with these attributes, without looking them up each time.
 
     `measure` is the recording method of an instrument, which may be a proxy. The amounts have to be of type int or
@@ -97,24 +102,34 @@ def bind(measure: Callable[..., None], attributes: dict[str, str]) -> Write:
     current_context: Any = None
     span_key = ""
 
-    def write_bound(amount: Any) -> None:
+    def write_bound(amount: Any) -> None:  # noqa: C901, PLR0912 -- a call costs more than a branch
         nonlocal entry, consumer, meter_config, current_context, span_key
         if entry is not None:
-            storages, config, _, cells, bounds, write, offer, due = entry
+            storages, config, _, cells, box, bounds, write, offer, due = entry
+            bucket = bisect_left(bounds, amount) if bounds is not None else 0
             if storages is consumer._reader_storages and config is meter_config._config:
-                bucket = 0
-                if cells is not None:
-                    cells[0] += amount
-                    if bounds is not None:
-                        bucket = bisect_left(bounds, amount)
-                        cells[1 + bucket] += 1
-                if write is not None:
-                    write(amount)
-                if offer is not None:
-                    current = current_context()
-                    if span_key in current and (due is None or due[bucket] <= monotonic()):
-                        _offer(offer, amount, attributes, current, current[span_key])
-                return
+                try:
+                    if box is not None:
+                        box[0] += amount
+                except TypeError:
+                    pass  # its tally has ended
+                else:
+                    if cells is not None:
+                        cells[0] += amount
+                        if bounds is not None:
+                            cells[1 + bucket] += 1
+                            if box is not None:
+                                if amount < box[1]:  # noqa: PLR1730 -- a call costs more than a comparison
+                                    box[1] = amount
+                                if amount > box[2]:  # noqa: PLR1730 -- the same
+                                    box[2] = amount
+                    if write is not None:
+                        write(amount)
+                    if offer is not None:
+                        current = current_context()
+                        if span_key in current and (due is None or due[bucket] <= monotonic()):
+                            _offer(offer, amount, attributes, current, current[span_key])
+                    return
         measure(amount, attributes)
         real: Any = getattr(instrument, "_real_instrument", None) or instrument
         found = getattr(real, _SLOT, {}).get(key)
@@ -154,33 +169,40 @@ def _fast(  # noqa: C901 -- in `record` a call costs more than a branch
                     entry = self._otel_distro_entries[key]
             else:
                 entry = self._otel_distro_bare
-            storages, config, types, cells, bounds, write, offer, due = entry
+            storages, config, types, cells, box, bounds, write, offer, due = entry
+            bucket = 0 if bounds is None else bisect_left(bounds, amount)
             kind = type(amount)
-            # Only as the condition of an `if` are comparisons quick.
+            # Only as the condition of an `if` are comparisons quick. From the question for the storages on there is no
+            # call up to the last store: no other thread comes in between, see `tallies`.
             if (
                 (
                     least <= amount <= greatest
                     if kind is float
                     else (kind is int and least_whole <= amount <= most_whole)
                 )
+                and (types is None or types == tuple(map(type, key)))
                 and storages is self._measurement_consumer._reader_storages
                 and config is self._meter_config._config
-                and (types is None or types == tuple(map(type, key)))
             ):
+                if box is not None:
+                    box[0] += amount
+                if cells is not None:
+                    cells[0] += amount
+                    if bounds is not None:
+                        cells[1 + bucket] += 1
+                        if box is not None:
+                            if amount < box[1]:  # noqa: PLR1730 -- a call costs more than a comparison
+                                box[1] = amount
+                            if amount > box[2]:  # noqa: PLR1730 -- the same
+                                box[2] = amount
                 known = True
             else:
                 known = False
-        except Exception:  # noqa: BLE001 -- what the SDK raises for odd attributes, it will
+        except Exception:  # noqa: BLE001 -- what the SDK raises for odd attributes, it will; or the box's tally has ended
             known = False
         if not known:
             _first(original, sdk, self, amount, attributes, context)
             return
-        bucket = 0
-        if cells is not None:
-            cells[0] += amount
-            if bounds is not None:
-                bucket = bisect_left(bounds, amount)
-                cells[1 + bucket] += 1
         if write is not None:
             write(amount)
         if offer is not None:
@@ -218,7 +240,7 @@ def _remember(sdk: MetricsSdk, instrument: Any, attributes: Any) -> None:
     entries: dict[Any, Entry] = instrument.__dict__.setdefault(_SLOT, {})
     shape: Shape = instrument.__dict__.setdefault(_SHAPE, _UNKNOWN)
     known = entries.get(key)
-    if known is None or not (known[0] is storages and known[1] is config and known[2] == types):
+    if known is None or not _is_valid(known, storages, config, types):
         found = targets_of(sdk, instrument, storages, attributes)
         if found is None:
             return
@@ -231,6 +253,12 @@ def _remember(sdk: MetricsSdk, instrument: Any, attributes: Any) -> None:
         instrument._otel_distro_bare = known
     elif type(attributes) is dict:
         instrument.__dict__[_SHAPE] = _with_entry(shape, attributes, known)
+
+
+def _is_valid(entry: Entry, storages: Any, config: Any, types: tuple[type, ...] | None) -> bool:
+    box = entry[4]
+    ended = box is not None and box[0] is None
+    return entry[0] is storages and entry[1] is config and entry[2] == types and not ended
 
 
 def _types_of(key: tuple[Any, ...]) -> tuple[type, ...] | None:

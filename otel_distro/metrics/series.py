@@ -13,6 +13,7 @@ from otel_distro.metrics.families import Labels
 from otel_distro.metrics.shared import Cells
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream, Write
+from otel_distro.metrics.tallies import Tally, is_plain, tally_of
 
 # amount, attributes, context, span context
 Offer: TypeAlias = Callable[[Any, Any, Any, Any], None]
@@ -20,15 +21,32 @@ Offer: TypeAlias = Callable[[Any, Any, Any, Any], None]
 GREATEST: Final = 1.7976931348623157e308
 
 
-class SharedSeries:
-    """One series in cells; stands where the SDK has an aggregation. Thread-safe."""
+def _as_double(amount: Any) -> int | float | None:
+    """Return an amount of any numeric type as cells take it; None where no double can hold it."""
+    try:
+        number: int | float = amount if type(amount) in (int, float) else float(amount)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return number if -GREATEST <= number <= GREATEST else None
 
-    __slots__ = ("_exemplars", "_labels", "_observed", "_store", "_words", "cells", "due", "stream", "write")
+
+class SharedSeries:
+    """One series in cells; stands where the SDK has an aggregation. Thread-safe.
+
+    Further readers of this process follow it by its `tally`.
+    """
+
+    __slots__ = (
+        *("_exemplars", "_labels", "_observed", "_store", "_words", "_write_cells"),
+        *("cells", "due", "stream", "tally", "write"),
+    )
 
     def __init__(self, stream: Stream, labels: Labels, store: CellStore) -> None:
         self.stream = stream
         self.cells: Cells = store.cells(stream, labels)
-        self.write: Write = streams.writer(stream, self.cells)
+        self._write_cells: Write = streams.writer(stream, self.cells)
+        self.write = self._write_cells
+        self.tally: Tally | None = None
         # From when on another exemplar of each bucket is taken, by the monotonic clock.
         self.due = [0.0] * stream.buckets
         self._labels = labels
@@ -38,27 +56,55 @@ class SharedSeries:
         self._words: Any = None
 
     def aggregate(self, measurement: Any, should_sample_exemplar: bool = True) -> None:
-        """Write one measurement of any numeric type; what no double can hold is left out.
+        """Write one measurement of any type, for those who follow as well; what no double can hold stays out of cells.
 
         An observation waits for the end of its round, as several callbacks may have parts of one sum.
         """
-        amount = measurement.value
-        try:
-            amount = amount if type(amount) in (int, float) else float(amount)
-            if not -GREATEST <= amount <= GREATEST:
-                return
-        except (OverflowError, TypeError, ValueError):
+        amount, tally = measurement.value, self.tally
+        shown = _as_double(amount)
+        if self.stream.kind in streams.OBSERVED:
+            self._observe(shown)
             return
-        kind = self.stream.kind
-        if kind in streams.OBSERVED:
-            before = self._observed
-            self._observed = amount if before is None or kind == streams.OBSERVED_GAUGE else before + amount
-            return
-        self.write(amount)
-        if should_sample_exemplar:
+        if tally is None or is_plain(amount):
+            if shown is not None:
+                self.write(shown)
+        else:
+            tally.end()
+            if shown is not None:
+                self._write_cells(shown)
+            tally.give_each(amount)
+        for follower in tally.followers if tally is not None else ():
+            follower._sample_exemplar(measurement, should_sample_exemplar)  # noqa: SLF001 -- what its `aggregate` does
+        if should_sample_exemplar and shown is not None:
             span_context = trace.get_current_span(measurement.context).get_span_context()
             if span_context.is_valid:
-                self.offer(amount, None, None, span_context)
+                self.offer(shown, None, None, span_context)
+
+    def follow(self, aggregation: Any) -> bool:
+        """Have an aggregation of the SDK get what is measured from now on; False where this kind cannot be followed.
+
+        For one thread at a time, as `unfollow`.
+        """
+        if self.tally is None:
+            tally = tally_of(self.stream, self.cells)
+            if tally is None:
+                return False
+            self.tally, self.write = tally, tally.writer(self._write_cells)
+        self.tally.follow(aggregation)
+        return True
+
+    def unfollow(self, aggregation: Any) -> None:
+        """Let an aggregation go, with all that was measured so far."""
+        if self.tally is not None:
+            self.tally.unfollow(aggregation)
+            if not self.tally.followers:
+                self.tally, self.write = None, self._write_cells
+
+    def _observe(self, amount: float | None) -> None:
+        before = self._observed
+        if amount is not None:
+            replaced = before is None or self.stream.kind == streams.OBSERVED_GAUGE
+            self._observed = amount if replaced or before is None else before + amount
 
     def end_round(self) -> None:
         """Show what the callbacks of this round observed; a series that none observed is shown no more."""

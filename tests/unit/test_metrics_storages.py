@@ -345,7 +345,7 @@ def test_only_the_page_has_cells() -> None:
     consumer: Any = metrics.provider._measurement_consumer
     ours = storages.classes(_sdk())
     kinds = [type(storage) for storage in consumer._reader_storages.values()]
-    assert kinds == [ours.shared, ours.limited]
+    assert kinds == [ours.limited, ours.shared]
     families = Families()
     metrics.page._merger.add_to(families, scope_labels=False)
     assert [family.kind for family in families] == [COUNTER]
