@@ -53,7 +53,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             key = sdk.hash_attributes(attributes)
             series = self._attributes_aggregation.get(key)
             if series is None:
-                key, series = self.make(key, attributes)
+                key, series = self.make(key, attributes, measurement.attributes)
             # What follows gets it from the series that it follows.
             if key not in self.followed:
                 series.aggregate(measurement, should_sample_exemplar)
@@ -73,7 +73,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             key = sdk.hash_attributes(fitting)
             return None if cut else self._attributes_aggregation.get(key), key in self.followed
 
-        def make(self, key: Any, attributes: dict[str, Any]) -> tuple[Any, Any]:
+        def make(self, key: Any, attributes: dict[str, Any], given: Any) -> tuple[Any, Any]:
             with self._lock:
                 found = self._attributes_aggregation
                 if key not in found and not self.has_room():
@@ -82,13 +82,13 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                     attributes = dict(OVERFLOW)
                     key = sdk.hash_attributes(attributes)
                 if key not in found:
-                    found[key] = self.new_series(key, attributes)
+                    found[key] = self.new_series(key, attributes, given)
                 return key, found[key]
 
         def has_room(self) -> bool:
             return len(self._attributes_aggregation) < self.limits.of(self._name)
 
-        def new_series(self, key: Any, attributes: dict[str, Any]) -> Any:
+        def new_series(self, key: Any, attributes: dict[str, Any], given: Any) -> Any:
             view = self._view
             aggregation = view._aggregation
             if type(aggregation).__name__ == "DefaultAggregation":
@@ -100,9 +100,11 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             # What one reader counts as over need not be over in another.
             if type(series) in (sdk.sum, sdk.last_value, sdk.explicit) and attributes != OVERFLOW:
                 leader = self.leader()
-                shared = leader.led(key, attributes, series) if leader is not None else None
-                if shared is not None:
-                    self.followed[key] = shared
+                if leader is not None:
+                    self.leading.prepare(self._instrument, given)
+                    shared = leader.led(key, series)
+                    if shared is not None:
+                        self.followed[key] = shared
             return series
 
         def leader(self) -> Any:
@@ -139,10 +141,10 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
         counts = True
         store: CellStore
 
-        def new_series(self, key: Any, attributes: dict[str, Any]) -> Any:
+        def new_series(self, key: Any, attributes: dict[str, Any], given: Any) -> Any:
             stream = self.stream()
             if stream is None:
-                return super().new_series(key, attributes)
+                return super().new_series(key, attributes, given)
             return SharedSeries(stream, labels_of(attributes), self.store)
 
         def stream(self) -> Stream | None:
@@ -151,16 +153,20 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             stream: Stream | None = self._stream
             return stream
 
-        def led(self, key: Any, attributes: dict[str, Any], follower: Any) -> SharedSeries | None:
-            """Have an aggregation of another reader follow a series; None where there is no such series to follow."""
+        def prepare(self, given: Any) -> None:
+            """Have the series of these attributes before the first measurement, where there is room for it."""
+            attributes, _ = fitted(self.viewed(given))
+            key = sdk.hash_attributes(attributes)
             with self._lock:
                 found = self._attributes_aggregation
-                if key not in found:
-                    if not self.has_room():
-                        return None
-                    found[key] = self.new_series(key, attributes)
-                series: SharedSeries = found[key]
-                return series if series.follow(follower) else None
+                if key not in found and self.has_room():
+                    found[key] = self.new_series(key, attributes, given)
+
+        def led(self, key: Any, follower: Any) -> SharedSeries | None:
+            """Have an aggregation of another reader follow a series; None where there is no such series to follow."""
+            with self._lock:
+                series: SharedSeries | None = self._attributes_aggregation.get(key)
+                return series if series is not None and series.follow(follower) else None
 
     class LimitedStorage(storage_base):  # type: ignore[misc]
         """The SDK's storage for one reader, with our streams."""
@@ -213,6 +219,11 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
         """The page's storage: its series are in cells, so it has nothing to hand out."""
 
         match_class = SharedMatch
+
+        def prepare(self, instrument: Any, given: Any) -> None:
+            """Have the series of these attributes in all streams, in the order in which measurements make them."""
+            for match in self._get_or_init_view_instrument_match(instrument):
+                match.prepare(given)
 
         def collect(self) -> None:
             with self._lock:
