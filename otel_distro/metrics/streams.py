@@ -152,17 +152,11 @@ def writer(stream: Stream, cells: Cells) -> Write:
 
         return _guarded(record_power)
 
-    return _guarded(putter(cells))
-
-
-def putter(cells: Cells) -> Write:
-    """Return the function that writes a gauge's value and time, for one thread at a time."""
-
     def put(amount: Any) -> None:
         cells[0] = amount
         cells[1] = time()
 
-    return put
+    return _guarded(put)
 
 
 def _guarded(write: Write) -> Write:

@@ -24,6 +24,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import repeat
 from math import inf
+from time import time
 from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
@@ -182,14 +183,16 @@ class GaugeTally(Tally):
         """Keep an amount of any type."""
         self.box[0] = amount
 
-    def _both(self) -> Write:
-        box, put = self.box, streams.putter(self._cells)
+    def writer(self, plain: Write) -> Write:  # noqa: ARG002 -- of use to those that end
+        """Return what writes a plain amount into cells and box, in one call."""
+        box, cells = self.box, self._cells
 
-        def put_both(amount: Any) -> None:
-            put(amount)
+        def put(amount: Any) -> None:
+            cells[0] = amount
+            cells[1] = time()
             box[0] = amount
 
-        return put_both
+        return put
 
     def _take(self, then: Any) -> Callable[[Any], None] | None:  # noqa: ARG002 -- a value may be False or None itself
         box, nothing = self.box, self._nothing
