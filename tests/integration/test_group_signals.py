@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
-from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -98,16 +100,28 @@ def test_each_process_is_a_stream_of_its_own_and_their_sum_is_the_page(temporali
         with run.start():
             run.send(60)
 
-            def total() -> float:
-                streams: dict[str, list[int]] = defaultdict(list)
-                for instance, point in receiver.points("jobs"):
-                    streams[instance].append(point.as_int)
-                each = sum if temporality == "delta" else max
-                return sum(each(values) for values in streams.values())
+            def total() -> int:
+                return sum(point.as_int for point in _totals(receiver, "jobs", temporality))
 
             wait_until(lambda: total() == 61, 15, what=lambda: f"61 jobs by OTLP, not {total()}")
-            assert "jobs_total 61" in run.page()
+            page = run.page()
+            assert "jobs_total 61" in page
             assert len({instance for instance, _ in receiver.points("jobs")}) > 1
+
+            sizes = list(_totals(receiver, "sizes", temporality))
+            buckets = map(int, re.findall(r"^sizes_bucket\{le=.*\} (\d+)", page, re.MULTILINE))
+            counts = [sum(point.bucket_counts[number] for point in sizes) for number in range(4)]
+            assert list(itertools.accumulate(counts)) == list(buckets)
+            assert f"sizes_count {sum(point.count for point in sizes)}\n" in page
+            assert f"sizes_sum {sum(point.sum for point in sizes)}\n" in page
+            for point in sizes:
+                assert 0 <= point.min <= point.sum / point.count <= point.max <= 3.5
+
+
+def _totals(receiver: Receiver, name: str, temporality: str) -> Iterator[Any]:
+    """Yield the points that make up the total: of deltas all, else the last one of each process."""
+    points = list(receiver.points(name))
+    yield from (point for _, point in points) if temporality == "delta" else dict(points).values()
 
 
 def test_a_users_own_instance_id_is_kept() -> None:
