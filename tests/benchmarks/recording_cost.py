@@ -3,8 +3,9 @@
     python -m tests.benchmarks.recording_cost [--rounds N]
 
 Each way of recording has a process of its own, as ours changes the SDK's classes. The parent asks one after another for
-a few thousand measurements, round by round, so that what else the machine does hits all alike. `ours again` is `ours`
-a second time: what those two differ by is noise. Afterwards every total is read and has to be right to the unit.
+a few thousand measurements, round by round, so that what else the machine does hits all alike. `ours` is the page
+alone, `+ OTLP` has a reader for deltas beside it. `again` is the same a second time: what those two differ by is noise.
+Afterwards every total is read, from each reader, and has to be right to the unit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import truediv
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
@@ -39,10 +41,10 @@ CASES: Final = (
 )
 WAYS: Final = (
     "ours",
-    "ours again",
+    "ours + OTLP",
     "ours shared",
-    "ours, 2 readers",
-    "ours shared, 2 readers",
+    "ours shared again",
+    "ours shared + OTLP",
     "stock",
     "stock, 2 readers",
     "prometheus_client",
@@ -59,8 +61,8 @@ def _otel_worker(way: str) -> Worker:
 
     ours = way.startswith("ours")
     reader: Any = _page_reader(shared="shared" in way) if ours else InMemoryMetricReader()
-    readers = [reader, *([_delta_reader()] if "2 readers" in way else [])]
-    provider = MeterProvider(readers, shutdown_on_exit=False)
+    further = [_delta_reader()] if way.endswith(("+ OTLP", "2 readers")) else []
+    provider = MeterProvider([reader, *further], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
     meter = provider.get_meter("benchmark")
     span_context = trace.SpanContext(2**100, 2**60, False, trace.TraceFlags(1))
@@ -74,7 +76,13 @@ def _otel_worker(way: str) -> Worker:
             loops[case] = _loop(case, meter.create_counter(name).add, 1, context)
         else:
             loops[case] = _loop(case, meter.create_histogram(name).record, VALUE, context)
-    return loops, lambda: _page_totals(reader.page().decode()) if ours else _collected(reader)
+
+    def totals() -> dict[str, float]:
+        found = [_page_totals(reader.page().decode()) if ours else _collected(reader), *map(_collected, further)]
+        # What one has not counted, or twice, must not hide behind the other.
+        return {case: found[0][case] if found[0][case] == found[-1][case] else -1 for case in CASES}
+
+    return loops, totals
 
 
 def _loop(case: str, measure: Callable[..., None], amount: float, context: Any) -> Loop:
@@ -213,9 +221,10 @@ def _page_totals(page: str) -> dict[str, float]:
 
 def _collected(reader: Any) -> dict[str, float]:
     totals: dict[str, float] = {}
-    for metric in reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics:
-        (point,) = metric.data.data_points
-        totals[metric.name] = getattr(point, "count", getattr(point, "value", 0))
+    for scope_metrics in reader.get_metrics_data().resource_metrics[0].scope_metrics:
+        for metric in scope_metrics.metrics:
+            (point,) = metric.data.data_points
+            totals[metric.name] = getattr(point, "count", getattr(point, "value", 0))
     return {case: totals.get(name, 0.0) for case, name in TOTAL_OF.items()}
 
 
@@ -327,6 +336,20 @@ def targets(taken: dict[tuple[str, str], list[float]]) -> Iterator[str]:
         for way, other in (("ours", "prometheus_client"), ("ours shared", "prometheus_client shared")):
             ratio = min(taken[bound, way]) / min(taken[bound, other])
             yield f"| {bound}, {way}: at most {other}'s bound child | x {ratio:.2f} |"
+        yield from _both_exporters(kind, taken)
+
+
+def _both_exporters(kind: str, taken: dict[tuple[str, str], list[float]]) -> Iterator[str]:
+    """Return what a reader for OTLP beside the page costs; by each round's own ratio, so that slow rounds even out."""
+    for case in (case for case in CASES if case.startswith(kind) and not case.endswith("span")):
+        alone, again, both = (taken[case, f"ours shared{more}"] for more in ("", " again", " + OTLP"))
+        ratio, noise = (statistics.median(map(truediv, costs, alone)) for costs in (both, again))
+        yield f"| {case}, page + OTLP: at most 1.1 times the page alone | x {ratio:.2f} (noise x {noise:.2f}) |"
+    case = f"{kind}, 3 attributes"
+    stock = min(taken[case, "stock, 2 readers"]) / min(taken[case, "ours shared + OTLP"])
+    yield f"| {case}, page + OTLP: at most 1/8 of stock with two readers | 1/{stock:.1f} |"
+    peer = min(taken[case, "ours shared + OTLP"]) / min(taken[f"{kind}, bound child", "prometheus_client shared"])
+    yield f"| {case}, page + OTLP: at most prometheus_client's bound shared child | x {peer:.2f} |"
 
 
 def main() -> None:
