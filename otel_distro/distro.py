@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, Final
 
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
@@ -81,16 +82,23 @@ def configure() -> None:
 
 
 def install_fast_paths() -> None:
-    """Put fast recording in force for all instruments of the process without making providers; twice is as once.
+    """Put fast recording, and our way through a request of Flask, in force without making providers; twice is as once.
 
-    Where this OpenTelemetry release keeps measurements in another way there is one warning, and nothing changes.
+    Instruments and spans of the whole process have it, applications from their instrumentation on. Where this
+    OpenTelemetry release works in another way there is one warning for each part, and that part stays as it is.
     """
+    from otel_distro import attributes
     from otel_distro.internals import metrics_sdk
-    from otel_distro.metrics.recording import install
+    from otel_distro.metrics import recording
 
     sdk = metrics_sdk()
     if sdk is not None:
-        install(sdk)
+        recording.install(sdk)
+    attributes.install()
+    if find_spec("flask") is not None:
+        from otel_distro.web import flask_instrumentation
+
+        flask_instrumentation.install()
 
 
 def _start(settings: Settings, auto_version: str) -> Iterator[str]:
@@ -211,6 +219,10 @@ def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, A
 
     from otel_distro.web import flask
 
+    if settings.flask == "fast":
+        from otel_distro.web import flask_instrumentation
+
+        flask_instrumentation.install()
     if settings.http_metrics == "classic":
         # A request pays only for what is chosen: the instrumentor's metrics are the semantic conventions'.
         kwargs["meter_provider"] = NoOpMeterProvider()

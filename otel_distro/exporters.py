@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from otel_distro import internals
+from otel_distro import attributes, internals
 from otel_distro.errors import InputError
 from otel_distro.settings import Settings
 
@@ -38,6 +38,7 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated) -> 
     for exporter in _started("traces", settings.traces_exporters, settings, isolated):
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+        attributes.install()
         provider.add_span_processor(BatchSpanProcessor(exporter))
     internals.keep_instance_id(provider, settings.instance_id)
     set_tracer_provider(provider)

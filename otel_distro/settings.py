@@ -63,6 +63,7 @@ class Settings:
     log_level: int
     log_line_limit: int
     http_metrics: str
+    flask: str
     scope_labels: bool
     prometheus_tls_cert_file: str
     prometheus_tls_key_file: str

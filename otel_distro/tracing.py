@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, get_current_span
 from opentelemetry.util.types import Attributes
+
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
 class DormantTracerProvider(TracerProvider):
@@ -32,7 +35,7 @@ class DormantTracerProvider(TracerProvider):
         tracer = super().get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
         if type(tracer) is Tracer:
             # The SDK's own tracer, already in the provider's cache: changing its class keeps all that the SDK set up.
-            tracer.__class__ = _DormantTracer
+            tracer.__class__ = DormantTracer
             tracer.provider = self  # type: ignore[attr-defined]
         return tracer  # type: ignore[return-value]
 
@@ -42,8 +45,20 @@ class DormantTracerProvider(TracerProvider):
         self.awake = True
 
 
-class _DormantTracer(Tracer):
+class DormantTracer(Tracer):
+    """A tracer of the provider above; made by it alone."""
+
     provider: DormantTracerProvider
+
+    @property
+    def samples_all(self) -> bool:
+        """Whether the sampler takes every span without a parent, whatever it is about."""
+        return self.sampler is ALWAYS_ON or self.sampler is DEFAULT_ON
+
+    def root(self) -> NonRecordingSpan:
+        """Return the span without a parent that stands for one which every sampler of `samples_all` takes."""
+        ids = self.id_generator
+        return NonRecordingSpan(SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, _SAMPLED))
 
     def start_span(  # noqa: PLR0913, PLR0917 -- the API's signature
         self,
@@ -56,6 +71,7 @@ class _DormantTracer(Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span:
+        """Return the SDK's span once the provider is awake, and before that one which records nothing."""
         if self.provider.awake:
             return super().start_span(
                 name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
@@ -63,7 +79,9 @@ class _DormantTracer(Tracer):
         parent = get_current_span(context).get_span_context()
         if parent.is_valid:
             return NonRecordingSpan(parent)
+        if self.samples_all:
+            return self.root()
         trace_id = self.id_generator.generate_trace_id()
         decision = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ()).decision
-        flags = TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
+        flags = _SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags(TraceFlags.DEFAULT)
         return NonRecordingSpan(SpanContext(trace_id, self.id_generator.generate_span_id(), False, flags))

@@ -316,6 +316,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _choice("classic", "semconv", "both"),
     ),
     Variable(
+        "OTEL_DISTRO_FLASK",
+        "flask",
+        "choice",
+        "",
+        "fast",
+        "How spans and semantic-convention metrics of Flask's requests are made: `fast`, or the slower way of `contrib`.",
+        _choice("fast", "contrib"),
+    ),
+    Variable(
         "OTEL_DISTRO_PROMETHEUS_SCOPE_LABELS",
         "scope_labels",
         "boolean",
