@@ -10,6 +10,7 @@ from otel_distro import internals
 _TEXT: Final = frozenset((str,))
 _AS_THEY_ARE: Final = frozenset((str, bool, int, float, bytes, type(None)))
 _MAPPINGS: Final = frozenset((dict, MappingProxyType))
+_METHOD: Final = "_set_items"
 _originals: Final[list[tuple[Any, Any]]] = []
 
 
@@ -21,7 +22,7 @@ def install() -> None:
     kind = None if _originals else internals.bounded_attributes()
     if kind is None:
         return
-    original = kind._set_items
+    original = getattr(kind, _METHOD)
     as_they_are, text = _AS_THEY_ARE, _TEXT
 
     def set_items(self: Any, attributes: Any) -> None:
@@ -46,12 +47,11 @@ def install() -> None:
         original(self, attributes)
 
     _originals.append((kind, original))
-    kind._set_items = set_items
+    setattr(kind, _METHOD, set_items)
 
 
 def uninstall() -> None:
     """Give the SDK its own way back."""
     while _originals:
         kind, original = _originals.pop()
-        kind._set_items = original
-
+        setattr(kind, _METHOD, original)

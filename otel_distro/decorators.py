@@ -93,7 +93,7 @@ class _MonitoredCall:
         self._end = 0.0
 
     def __enter__(self) -> _MonitoredCall:  # noqa: PYI034 -- typing.Self is younger than Python 3.10
-        request_metrics().started()
+        request_metrics().in_flight(1)
         self._start = perf_counter()
         return self
 
@@ -108,7 +108,7 @@ class _MonitoredCall:
         if error is not None:
             status, size = status_of_exception(error), 0
         metrics = request_metrics()
-        metrics.finished()
+        metrics.in_flight(-1)
         metrics.record(self._method, self._endpoint, status, end - self._start, size)
 
 

@@ -321,7 +321,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "choice",
         "",
         "fast",
-        "How spans and semantic-convention metrics of Flask's requests are made: `fast`, or the slower way of `contrib`.",
+        "How spans and semantic-convention metrics of Flask's requests are made: `fast`, or as `contrib` does.",
         _choice("fast", "contrib"),
     ),
     Variable(

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from operator import itemgetter
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from otel_distro.internals import MetricsSdk
 from otel_distro.metrics.series import GREATEST, Offer
@@ -86,9 +86,15 @@ def uninstall() -> None:
         setattr(kind, method, original)
 
 
+class Bound(Protocol):
+    """What records a measurement of one series; `context` holds the span of its exemplar, where not the current one."""
+
+    def __call__(self, amount: float, context: Any = None, /) -> None: ...
+
+
 def bind(  # noqa: C901 -- as in `_fast`
     measure: Callable[..., None], attributes: dict[str, str]
-) -> Write:
+) -> Bound:
     """Return what records a measurement with these attributes, without looking them up each time.
 
     `measure` is the recording method of an instrument, which may be a proxy. The amounts have to be of type int or
@@ -102,7 +108,7 @@ def bind(  # noqa: C901 -- as in `_fast`
     current_context: Any = None
     span_key = ""
 
-    def write_bound(amount: Any) -> None:  # noqa: C901, PLR0912 -- a call costs more than a branch
+    def write_bound(amount: Any, context: Any = None, /) -> None:  # noqa: C901, PLR0912 -- a call costs more than a branch
         nonlocal entry, consumer, meter_config, current_context, span_key
         if entry is not None:
             storages, config, _, cells, box, bounds, write, offer, due = entry
@@ -126,11 +132,11 @@ def bind(  # noqa: C901 -- as in `_fast`
                     if write is not None:
                         write(amount)
                     if offer is not None:
-                        current = current_context()
+                        current = context or current_context()
                         if span_key in current and (due is None or due[bucket] <= monotonic()):
                             _offer(offer, amount, attributes, current, current[span_key])
                     return
-        measure(amount, attributes)
+        measure(amount, attributes, *(() if context is None else (context,)))
         real: Any = getattr(instrument, "_real_instrument", None) or instrument
         found = getattr(real, _SLOT, {}).get(key)
         if found is not None and found[2] is None and _sdk:

@@ -37,7 +37,7 @@ DURATION_NEW: Final = frozenset(
 )
 
 
-def attributes_reader(*, old: bool, new: bool) -> AttributesOf:
+def attributes_reader(*, old: bool, new: bool) -> AttributesOf:  # noqa: C901 -- the function in it
     """Return what reads a request's attributes by the older conventions, the stable ones, or both.
 
     What it returns belongs to the caller. It raises ValueError for a server port that is no number.
@@ -107,7 +107,7 @@ def _names(old: bool, new: bool, old_name: str, new_name: str = "") -> tuple[str
 
 
 def _other_method(found: Attributes, method: str, new: bool) -> str:
-    """Return the method that stands for one outside of the standard, and keep the original by the stable conventions."""
+    """Return the method that stands for one outside of the standard; the stable conventions keep the original."""
     normal = sanitize_method(method).strip()
     original = method.strip()
     if new and original and original != normal:

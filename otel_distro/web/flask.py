@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +18,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
 from otel_distro.web.current import current_request
+from otel_distro.web.exchange import Request
+from otel_distro.web.pep3333 import Environ
 from otel_distro.web.requests import request_metrics
-from otel_distro.web.wsgi import Environ, StartResponse, serve
+from otel_distro.web.wsgi import SPANS_MARK, serving
 
-# The attribute by which the contrib instrumentation marks an application that it has taken.
-_SPANS_MARK = "_is_instrumented_by_opentelemetry"
 # Where that instrumentation keeps the request's span.
 _SPAN_KEY = "opentelemetry-flask.span_key"
 _logger = logging.getLogger(__name__)
@@ -43,32 +43,37 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
     metrics = request_metrics() if classic_metrics else None
     lock = threading.Lock()
 
-    def hooked_call(self: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if _SPANS_MARK not in self.__dict__ and instrument_app is not None:
-            _instrument_once(self, instrument_app, lock)
-        return serve(original.__get__(self), environ, start_response, route_of, metrics, context_of)
+    def instrument(app: Flask) -> None:
+        if instrument_app is not None:
+            _instrument_once(app, instrument_app, lock)
+
+    before = None if instrument_app is None else instrument
+    hooked_call: Any = serving(original, route_of, metrics, context_of, before)
 
     def hooked_dispatch(self: Flask, *args: Any) -> Any:
         # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
         current = current_request.get()
-        if current is not None:
-            _ = current.endpoint
+        if type(current) is Request and current.known is None:
+            try:
+                current.known = current.environ["werkzeug.request"].url_rule.rule
+            except (KeyError, AttributeError):  # no route; there may be one nearby
+                _ = current.endpoint
         return dispatch(self, *args)
 
     _originals.update(__call__=original, full_dispatch_request=dispatch)
-    Flask.__call__ = hooked_call  # type: ignore[method-assign, assignment]
+    Flask.__call__ = hooked_call  # type: ignore[method-assign]
     Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
 
 
 def _instrument_once(app: Flask, instrument_app: Callable[[Flask], None], lock: threading.Lock) -> None:
     with lock:
-        if _SPANS_MARK in app.__dict__:
+        if SPANS_MARK in app.__dict__:
             return
         try:
             instrument_app(app)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             _logger.warning("application %r gets no spans: %s: %s", app.name, type(error).__name__, error)
-        app.__dict__.setdefault(_SPANS_MARK, False)
+        app.__dict__.setdefault(SPANS_MARK, False)
 
 
 def uninstall() -> None:
@@ -96,7 +101,7 @@ def route_of(environ: Environ) -> str | None:
 
 def context_of(environ: Environ) -> Context | None:
     """Return the context of the span that the contrib instrumentation made for this request, if it is a real one."""
-    span = environ.get(_SPAN_KEY)
+    span = environ[_SPAN_KEY] if _SPAN_KEY in environ else None  # noqa: SIM401 -- `get` is a call
     if span is None or type(span) is NonRecordingSpan:
         return None
     return set_span_in_context(span, Context())

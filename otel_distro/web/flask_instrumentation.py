@@ -1,7 +1,7 @@
 """Our way through a Flask request in the place of the contrib instrumentation's, behind its own instrumentor.
 
-The contrib instrumentor makes what serves a request by three functions of its module. They are replaced, so that all its
-options, and whoever uses it, are as they were: `instrument`, `instrument_app` and their opposites.
+The contrib instrumentor makes what serves a request by three functions of its module. They are replaced, so that all
+its options, and whoever uses it, are as they were: `instrument`, `instrument_app` and their opposites.
 """
 
 from __future__ import annotations

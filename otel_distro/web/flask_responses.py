@@ -1,9 +1,9 @@
-"""An instrumented Flask application from the outside: semantic-convention metrics, and what its answer tells the span."""
+"""A Flask application from the outside: semantic-convention metrics, and what its answer tells the span."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter, time_ns
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from flask import request
 from flask.app import Flask
 from opentelemetry import trace
-from opentelemetry.instrumentation.propagators import get_global_response_propagator
+from opentelemetry.instrumentation import propagators
 from opentelemetry.instrumentation.wsgi import default_response_propagation_setter
 from opentelemetry.metrics import NoOpUpDownCounter
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -26,6 +26,7 @@ ATTRIBUTES_KEY: Final = "otel_distro.attributes"
 _logger = logging.getLogger("opentelemetry.instrumentation.flask")
 _own_logger = logging.getLogger(__name__)
 _UNSET: Final[Any] = object()
+_response_propagator: Final[Callable[[], Any]] = propagators.get_global_response_propagator
 
 
 def conventions(mode: Any) -> tuple[bool, bool]:
@@ -56,7 +57,7 @@ class Read:
 def factory(keys: internals.FlaskInstrumentation) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_rewrapped_app`."""
 
-    def rewrapped_app(
+    def rewrapped_app(  # noqa: PLR0913, PLR0917 -- the contrib package's signature
         wsgi_app: Any,
         active_requests_counter: Any,
         duration_histogram_old: Any = None,
@@ -64,7 +65,7 @@ def factory(keys: internals.FlaskInstrumentation) -> Callable[..., Any]:
         excluded_urls: Any = None,
         sem_conv_opt_in_mode: Any = None,
         duration_histogram_new: Any = None,
-    ) -> Callable[..., Iterable[bytes]]:
+    ) -> Callable[..., Any]:
         measure = _Measures(active_requests_counter, duration_histogram_old, duration_histogram_new)
         response = _Response(keys.span_key, response_hook, excluded_urls, sem_conv_opt_in_mode)
         return _served(wsgi_app, measure, response, keys)
@@ -74,7 +75,7 @@ def factory(keys: internals.FlaskInstrumentation) -> Callable[..., Any]:
 
 def _served(
     wsgi_app: Any, measures: _Measures, response: _Response, keys: internals.FlaskInstrumentation
-) -> Callable[..., Iterable[bytes]]:
+) -> Callable[..., Any]:
     # With middleware of the application in between, the span has to read what the middleware has made of it.
     app = wsgi_app.__self__ if getattr(wsgi_app, "__func__", None) is Flask.wsgi_app else None
     read = Read(response.mode)
@@ -82,20 +83,17 @@ def _served(
     measured = measures.wanted
     told: dict[str, Any] = {}
 
-    def wrapped_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def wrapped_app(environ: dict[str, Any], start_response: Any) -> Any:
         if app is not None and not measured and response.hook is None:
             try:
                 asleep = told["asleep"]
             except KeyError:
                 asleep = told["asleep"] = getattr(getattr(app, "_before_request", None), "asleep", None)
-            if asleep is not None and not asleep.awake and get_global_response_propagator() is None:
-                answered: Iterable[bytes] = wsgi_app(environ, start_response)
-                return answered
+            if asleep is not None and not asleep.awake and _response_propagator() is None:
+                return wsgi_app(environ, start_response)
         environ[start_key] = time_ns()
         if not measured:
-            exchange = _Exchange(start_response, response, {})
-            answered = wsgi_app(environ, exchange.start_response)
-            return answered
+            return wsgi_app(environ, _Exchange(start_response, response, {}).start_response)
         start = perf_counter()
         attributes = read(environ)
         exchange = _Exchange(start_response, response, attributes)
@@ -156,10 +154,14 @@ class _Response:
         self._headers: Any = _UNSET
 
     def note(
-        self, environ: dict[str, Any], status: str, headers: list[tuple[str, str]], attributes: request_environ.Attributes
+        self,
+        environ: dict[str, Any],
+        status: str,
+        headers: list[tuple[str, str]],
+        attributes: request_environ.Attributes,
     ) -> None:
         """Put the status and the wanted headers into the span, the status into the metrics' attributes."""
-        propagator = get_global_response_propagator()
+        propagator = _response_propagator()
         if propagator:
             propagator.inject(headers, setter=default_response_propagation_setter)
         span = environ.get(self._span_key)

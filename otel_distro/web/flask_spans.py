@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from flask.globals import request_ctx
+from flask import globals  # noqa: A004 -- its name in Flask
 from opentelemetry import context as context_api
 from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -29,14 +30,34 @@ from otel_distro.web.flask_responses import ATTRIBUTES_KEY, Read
 _COMMENTER_KEY: Final = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
 _UNSET: Final[Any] = object()
 _EMPTY: Final = Context()
-_current_request_context: Final[Callable[[], Any]] = request_ctx._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 -- werkzeug documents it
+_NOTHING: Final[dict[str, str]] = {}
+# The context variable itself, where this Flask has it, saves two calls; what the proxy does is documented by werkzeug.
+_variable: Final[Any] = vars(globals).get("_cv_request")
+_proxied: Final[Any] = globals.request_ctx
+_current_request_context: Final[Callable[[], Any]] = (
+    _variable.get if isinstance(_variable, ContextVar) else _proxied._get_current_object  # noqa: SLF001 -- see above
+)
 _logger = logging.getLogger("opentelemetry.instrumentation.flask")
+
+
+class Comment(NamedTuple):
+    """What the SQL commenter is told about a request."""
+
+    framework: dict[str, str]
+    controller: bool
+    route: bool
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Comment:
+        """Read the instrumentor's `commenter_options`."""
+        framework = {"framework": f"flask:{version('flask')}"} if options.get("framework", True) else {}
+        return cls(framework, bool(options.get("controller", True)), bool(options.get("route", True)))
 
 
 def begin_factory(keys: internals.FlaskInstrumentation, current: internals.CurrentContext) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_wrapped_before_request`."""
 
-    def wrapped_before_request(
+    def wrapped_before_request(  # noqa: PLR0913, PLR0917 -- the contrib package's signature
         request_hook: Any = None,
         tracer: Any = None,
         excluded_urls: Any = None,
@@ -44,8 +65,8 @@ def begin_factory(keys: internals.FlaskInstrumentation, current: internals.Curre
         commenter_options: Any = None,
         sem_conv_opt_in_mode: Any = None,
     ) -> Callable[[], None]:
-        comment = _commenter(commenter_options or {}) if enable_commenter else None
-        start = _Start(tracer, request_hook, sem_conv_opt_in_mode, keys.start_key, current)
+        comment = Comment.of(commenter_options or {}) if enable_commenter else None
+        start = _Start(tracer, request_hook, sem_conv_opt_in_mode, keys.start_key)
         return _begin(keys, current, internals.excludes(excluded_urls), start, comment)
 
     return wrapped_before_request
@@ -56,9 +77,13 @@ def _begin(
     current: internals.CurrentContext,
     excluded: Callable[[str], bool] | None,
     start: _Start,
-    comment: Callable[[Any], dict[str, str]] | None,
+    comment: Comment | None,
 ) -> Callable[[], None]:
     get, set_current, span_in_context = current.get, current.set, current.span_key
+    activation_key, context_key, span_key, token_key = keys[3], keys[4], keys[2], keys[5]
+    provider, blank = start.provider, start.blank
+    root: Any = start.tracer.root if blank else None
+    w3c: list[Any] = [None]
 
     def before_request() -> None:
         context = _current_request_context()
@@ -70,18 +95,27 @@ def _begin(
         parent = get()
         kind = SpanKind.INTERNAL
         if span_in_context not in parent or trace.get_current_span(parent) is INVALID_SPAN:
-            parent = _extracted(environ)
-            token = set_current(parent)
             kind = SpanKind.SERVER
-        span = start.span(context, request, environ, parent, kind)
-        # The hook may have put something into the context.
-        inside = {**(parent if start.hook is None else get()), span_in_context: span}
+            usual = propagate.get_global_textmap() is w3c[0] and "HTTP_TRACEPARENT" not in environ
+            parent = _EMPTY if usual and "HTTP_BAGGAGE" not in environ else _extracted(environ, w3c)
+        if blank and not provider.awake and span_in_context not in parent:
+            span = root()
+        else:
+            if kind is SpanKind.SERVER:
+                token = set_current(parent)
+            span = start.span(context, request, environ, parent, kind)
+            # The hook may have put something into the context.
+            parent = get()
+        inside = {**parent, span_in_context: span}
         if comment is not None:
-            inside[_COMMENTER_KEY] = comment(request)
-        environ[keys.activation_key] = set_current(Context(inside))
-        environ[keys.context_key] = weakref.ref(context)
-        environ[keys.span_key] = span
-        environ[keys.token_key] = token
+            rule = request.url_rule
+            controller = {"controller": rule.endpoint} if rule is not None and comment.controller else _NOTHING
+            route = {"route": rule.rule} if rule is not None and comment.route else _NOTHING
+            inside[_COMMENTER_KEY] = {**comment.framework, **controller, **route}
+        environ[activation_key] = set_current(Context(inside))
+        environ[context_key] = weakref.ref(context)
+        environ[span_key] = span
+        environ[token_key] = token
 
     marked: Any = before_request
     marked.asleep = start.provider
@@ -91,36 +125,26 @@ def _begin(
 class _Start:
     """How an application's spans start; the variables count as they are at the first request."""
 
-    def __init__(
-        self, tracer: Any, hook: Any, mode: Any, start_key: str, current: internals.CurrentContext
-    ) -> None:
+    def __init__(self, tracer: Any, hook: Any, mode: Any, start_key: str) -> None:
         self.hook = hook
-        self._tracer = tracer
+        self.tracer = tracer
         self._start_key = start_key
-        self._span_key = current.span_key
         self._read = Read(mode)
         self._headers: Any = _UNSET
         dormant = isinstance(tracer, DormantTracer)
         self.provider: Any = tracer.provider if dormant else None
-        # As long as nobody records, nothing has to be known of a span that no sampler asks about.
-        self._blank = dormant and tracer.samples_all
+        # As long as nobody records, nothing has to be known of a span that no sampler and no hook asks about.
+        self.blank = dormant and tracer.samples_all and not hook
 
     def span(self, context: Any, request: Any, environ: dict[str, Any], parent: Any, kind: SpanKind) -> Any:
         """Start the span of a request, call the hook, and give it what it is to carry."""
-        if self._blank and not self.provider.awake and self._span_key not in parent:
-            span: Any = self._tracer.root()
-            if self.hook:
-                self.hook(span, environ)
-            return span
         rule = request.url_rule
         known = environ[ATTRIBUTES_KEY] if ATTRIBUTES_KEY in environ else None  # noqa: SIM401 -- `get` is a call
-        if known is not None and known[0] is context.app:
-            attributes = dict(known[1])
-        else:
-            attributes = self._read(environ)
+        mine = known is not None and known[0] is context.app
+        attributes = dict(known[1]) if known is not None and mine else self._read(environ)
         if rule:
             attributes["http.route"] = rule.rule
-        span = self._tracer.start_span(
+        span: Any = self.tracer.start_span(
             name=_name(environ, rule),
             context=parent,
             kind=kind,
@@ -154,16 +178,10 @@ def _name(environ: dict[str, Any], rule: Any) -> str:
     return f"{method} {rule.rule}"
 
 
-_usual: dict[str, Any] = {}
-
-
-def _extracted(environ: dict[str, Any]) -> Context:
-    """Return the context that came with a request, without asking propagators that would find no header of theirs."""
+def _extracted(environ: dict[str, Any], w3c: list[Any]) -> Context:
+    """Return the context that came with a request; note a propagator that needs the W3C's headers to find any."""
     propagator = propagate.get_global_textmap()
-    if propagator is not _usual.get("propagator"):
-        _usual["propagator"], _usual["w3c"] = propagator, _is_w3c(propagator)
-    if _usual["w3c"] and "HTTP_TRACEPARENT" not in environ and "HTTP_BAGGAGE" not in environ:
-        return _EMPTY
+    w3c[0] = propagator if _is_w3c(propagator) else None
     return propagator.extract(environ, getter=wsgi_getter)
 
 
@@ -174,29 +192,13 @@ def _is_w3c(propagator: TextMapPropagator) -> bool:
     )
 
 
-def _commenter(options: dict[str, Any]) -> Callable[[Any], dict[str, str]]:
-    """Return what tells the SQL commenter about a request."""
-    framework = {"framework": f"flask:{version('flask')}"} if options.get("framework", True) else {}
-    controller, route = options.get("controller", True), options.get("route", True)
-
-    def comment(request: Any) -> dict[str, str]:
-        info = {**framework}
-        rule = request.url_rule
-        if rule is not None:
-            if controller and rule.endpoint:
-                info["controller"] = rule.endpoint
-            if route and rule.rule:
-                info["route"] = rule.rule
-        return info
-
-    return comment
-
-
 def end_factory(keys: internals.FlaskInstrumentation, current: internals.CurrentContext) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_wrapped_teardown_request`."""
 
     def wrapped_teardown_request(excluded_urls: Any = None) -> Callable[[BaseException | None], None]:
         excluded = internals.excludes(excluded_urls)
+        activation_key, context_key, span_key, token_key = keys[3], keys[4], keys[2], keys[5]
+        reset = current.reset
 
         def teardown_request(error: BaseException | None) -> None:
             context = _current_request_context()
@@ -204,14 +206,22 @@ def end_factory(keys: internals.FlaskInstrumentation, current: internals.Current
             if excluded is not None and excluded(request.url):
                 return
             environ = request.environ
-            if keys.activation_key not in environ or environ[keys.context_key]() is not context:
+            if activation_key not in environ or environ[context_key]() is not context:
                 # Begun without `before_request`, or a copy of the request's context in another thread.
                 return
-            activation, token = environ.pop(keys.activation_key), environ.pop(keys.token_key)
+            activation, token, span = environ[activation_key], environ[token_key], environ[span_key]
+            del environ[activation_key], environ[token_key]
             try:
-                _end(current, environ[keys.span_key], activation, error)
+                try:
+                    reset(activation)
+                except Exception:  # noqa: BLE001 -- it was set in another context; the public way says so in the log
+                    context_api.detach(activation)
+                if error is None:
+                    span.end()
+                else:
+                    _end_by(span, error)
                 if token is not None:
-                    _reset(current, token)
+                    context_api.detach(token)
             except (RuntimeError, AttributeError, ValueError) as problem:
                 _logger.debug("Error during request teardown: %s", problem, exc_info=True)
 
@@ -220,18 +230,11 @@ def end_factory(keys: internals.FlaskInstrumentation, current: internals.Current
     return wrapped_teardown_request
 
 
-def _end(current: internals.CurrentContext, span: Any, activation: Any, error: BaseException | None) -> None:
-    _reset(current, activation)
+def _end_by(span: Any, error: BaseException) -> None:
+    """End a span by what came out of the application."""
     try:
         if isinstance(error, Exception) and isinstance(span, Span) and span.is_recording():
             span.record_exception(error)
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
     finally:
         span.end()
-
-
-def _reset(current: internals.CurrentContext, token: Any) -> None:
-    try:
-        current.reset(token)
-    except Exception:  # noqa: BLE001 -- it was set in another context; the public way says so in the log
-        context_api.detach(token)

@@ -8,10 +8,13 @@ from typing import Final
 from opentelemetry.context import Context
 
 from otel_distro.metrics.instruments import distro_meter
+from otel_distro.metrics.recording import Bound, bind
 
 DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNMATCHED: Final = "(unmatched)"
 OTHER_METHOD: Final = "_OTHER"
+# What is kept at hand; beyond it, as with any number of them, the limits of series hold.
+_MOST_SERIES: Final = 10_000
 # RFC 9110 and RFC 5789, as the semantic conventions name them.
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
 
@@ -27,7 +30,8 @@ def normal_method(method: str) -> str:
 class RequestMetrics:
     """`http_requests_total`, `http_request_duration_seconds`, `http_response_size_bytes`, `active_connections`.
 
-    Labels: method, endpoint (and status on the counter). Thread and fork safety are those of OpenTelemetry instruments.
+    Labels: method, endpoint (and status on the counter). `in_flight` counts one more request in flight, or with -1 one
+    less. Thread and fork safety are those of OpenTelemetry instruments.
     """
 
     def __init__(self) -> None:
@@ -46,15 +50,9 @@ class RequestMetrics:
             "Bytes of response bodies that were sent.",
             explicit_bucket_boundaries_advisory=(),
         )
-        self._active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
-
-    def started(self) -> None:
-        """Count one more request in flight."""
-        self._active.add(1)
-
-    def finished(self) -> None:
-        """Count one request less in flight."""
-        self._active.add(-1)
+        active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
+        self.in_flight: Final[Bound] = bind(active.add, {})
+        self._series: dict[tuple[str, str, int], tuple[Bound, Bound, Bound]] = {}
 
     def record(  # noqa: PLR0913, PLR0917 -- the figures of one request
         self, method: str, endpoint: str, status: int, duration: float, size: int, context: Context | None = None
@@ -64,10 +62,27 @@ class RequestMetrics:
         `method` must come from `normal_method` and `endpoint` be a route template, so that the labels stay bounded;
         `context` holds the span that exemplars are to name, where it is not the current one.
         """
+        key = (method, endpoint, status)
+        try:
+            known = self._series[key]
+        except KeyError:
+            known = self._bind(key)
+        known[0](duration, context)
+        known[1](size, context)
+        known[2](1, context)
+
+    def _bind(self, key: tuple[str, str, int]) -> tuple[Bound, Bound, Bound]:
+        method, endpoint, status = key
         labels = {"method": method, "endpoint": endpoint}
-        self._duration.record(duration, labels, context)
-        self._size.record(size, labels, context)
-        self._requests.add(1, {"method": method, "endpoint": endpoint, "status": str(status)}, context)
+        bound = (
+            bind(self._duration.record, labels),
+            bind(self._size.record, labels),
+            bind(self._requests.add, {**labels, "status": str(status)}),
+        )
+        if len(self._series) >= _MOST_SERIES:
+            self._series.clear()
+        self._series[key] = bound
+        return bound
 
 
 @lru_cache(maxsize=1)

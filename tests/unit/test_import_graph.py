@@ -23,6 +23,7 @@ RANKS = {
     "monitoring": 2,
     "logs": 2,
     "tracing": 2,
+    "attributes": 2,
     "web": 3,
     "business": 4,
     "decorators": 4,

@@ -13,22 +13,20 @@ import pytest
 
 from otel_distro.context import get_request_id, request_id, set_user, user_id
 from otel_distro.web.current import current_request
-from otel_distro.web.wsgi import Environ, StartResponse, serve
+from otel_distro.web.pep3333 import Environ, StartResponse
+from otel_distro.web.wsgi import serving
 
 
 @dataclass
 class Recorder:
     """Stands for the request metrics; keeps what it is told."""
 
-    in_flight: int = 0
+    active: int = 0
     records: list[tuple[str, str, int, int]] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
 
-    def started(self) -> None:
-        self.in_flight += 1
-
-    def finished(self) -> None:
-        self.in_flight -= 1
+    def in_flight(self, change: float, context: object = None) -> None:
+        self.active += int(change)
 
     def record(
         self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
@@ -73,7 +71,7 @@ class Server:
         self.headers: list[tuple[str, str]] = []
         self.written: list[bytes] = []
         self.environ = environ(**changes)
-        self.body: Any = serve(application, self.environ, self.start_response, route, recorder)  # type: ignore[arg-type]
+        self.body: Any = serve(application, self.environ, self.start_response, recorder)
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
         assert type(headers) is list
@@ -89,6 +87,15 @@ class Server:
 
     def header(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+def serve(
+    application: Callable[..., Iterable[bytes]], environ: Environ, start_response: Any, recorder: Any
+) -> Iterable[bytes]:
+    def method(_: object, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return application(environ, start_response)
+
+    return serving(method, route, recorder)(None, environ, start_response)
 
 
 def route(_: Environ) -> str | None:
@@ -108,10 +115,10 @@ def answering(
 def test_a_request_is_recorded_once_with_what_was_sent(recorder: Recorder) -> None:
     server = Server(recorder, answering(b"abc", b"", b"defg"))
     assert recorder.records == []
-    assert recorder.in_flight == 1
+    assert recorder.active == 1
     assert server.send() == b"abcdefg"
     assert recorder.records == [("GET", "/items/<id>", 200, 7)]
-    assert recorder.in_flight == 0
+    assert recorder.active == 0
 
 
 def test_a_streamed_body_counts_until_its_last_byte(recorder: Recorder) -> None:
@@ -132,7 +139,7 @@ def test_an_application_that_raises_counts_as_500_and_the_exception_goes_on(reco
     with pytest.raises(ValueError, match="no"):
         Server(recorder, application)
     assert recorder.records == [("GET", "/items/<id>", 500, 0)]
-    assert recorder.in_flight == 0
+    assert recorder.active == 0
     assert current_request.get() is None
 
 
@@ -284,7 +291,7 @@ def test_the_context_lasts_until_the_response_is_closed_and_is_given_back(record
 
 def test_an_application_inside_of_another_one_is_counted_once(recorder: Recorder) -> None:
     def outer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return serve(answering(b"inner"), environ, start_response, route, recorder)  # type: ignore[arg-type]
+        return serve(answering(b"inner"), environ, start_response, recorder)
 
     server = Server(recorder, outer)
     assert server.send() == b"inner"
@@ -347,9 +354,10 @@ def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(reco
 
 def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_context_lasts(recorder: Recorder) -> None:
     server = Server(recorder, answering(b"hel", b"lo", headers=[("Content-Length", "5")]))
-    assert next(iter(server.body)) == b"hel"
+    sent = iter(server.body)
+    assert next(sent) == b"hel"
     assert recorder.records == []
-    assert next(iter(server.body)) == b"lo"
+    assert next(sent) == b"lo"
     assert recorder.records == [("GET", "/items/<id>", 200, 5)]
     assert current_request.get() is not None
     server.body.close()
@@ -375,7 +383,7 @@ def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
 
 def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Recorder):
-        def started(self) -> None:
+        def in_flight(self, change: float, context: object = None) -> None:
             raise RuntimeError("no instrument")
 
         def record(
@@ -395,7 +403,7 @@ def test_the_hook_keeps_to_pep_3333(recorder: Recorder) -> None:
 
     def hooked(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         inner: Any = validator(application)  # type: ignore[arg-type]
-        return serve(inner, environ, start_response, route, recorder)  # type: ignore[arg-type]
+        return serve(inner, environ, start_response, recorder)
 
     checked: Any = validator(hooked)  # type: ignore[arg-type]
     sent: dict[str, Any] = {}
