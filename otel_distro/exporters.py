@@ -58,6 +58,7 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) ->
     from opentelemetry.metrics import set_meter_provider
     from opentelemetry.sdk.metrics import MeterProvider
 
+    isolated("fast recording", _record_fast)
     arguments = internals.provider_configurator("meter", settings.meter_configurator)
     provider = MeterProvider(metric_readers=readers, resource=resource, **arguments)
     internals.keep_instance_id(provider, settings.instance_id)
@@ -111,6 +112,14 @@ def _page_reader(settings: Settings) -> Any:
     from otel_distro.metrics.server import page_service
 
     return page_service.reader(settings)
+
+
+def _record_fast() -> None:
+    from otel_distro.metrics import recording
+
+    sdk = internals.metrics_sdk()
+    if sdk is not None:
+        recording.install(sdk)
 
 
 def _observe() -> None:

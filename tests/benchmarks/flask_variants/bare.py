@@ -1,0 +1,6 @@
+"""Flask alone."""
+
+import flask
+import worker
+
+worker.work(worker.shop(flask))

@@ -1,0 +1,123 @@
+"""What every variant shares: one Flask application, one request, and the commands that the runner sends.
+
+A variant is a script that any Python with Flask runs: `python bare.py`. It needs nothing of this repository but this
+file beside it. It prints one line of JSON when it is ready, and one for each command line that it reads:
+    run N      serve N requests        {"cpu": seconds of all threads}
+    calls N    the same, counted       {"calls": function calls a request}
+    counted    read its own counters   {"requests": how many were counted, "spans": how many were handed over}
+    (empty)    end
+Function calls are cProfile's: Python functions and functions of C alike, in the thread that serves.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import json
+import pstats
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+Call = Callable[[], None]
+
+
+def shop(flask: Any, log: Callable[[int], None] | None = None) -> Any:
+    """Return the application: one view with a whole number in its path, answering a short JSON object."""
+    app = flask.Flask("shop", static_folder=None)
+
+    def order(order_id: int) -> dict[str, int]:
+        if log is not None:
+            log(order_id)
+        return {"id": order_id}
+
+    app.add_url_rule("/api/orders/<int:order_id>", "order", order)
+    return app
+
+
+def environ() -> dict[str, Any]:
+    """Return what a server makes of a request by curl."""
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/api/orders/7",
+        "QUERY_STRING": "",
+        "RAW_URI": "/api/orders/7",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "benchmark",
+        "HTTP_HOST": "127.0.0.1:8000",
+        "HTTP_USER_AGENT": "curl/8.0",
+        "HTTP_ACCEPT": "*/*",
+        "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": "50000",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def serving(app: Any) -> Call:
+    """Return what sends one request through the application, as a server does."""
+    base = environ()
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+        if status != "200 OK":
+            raise SystemExit(f"answered {status}")
+
+    def serve() -> None:
+        body = app(dict(base), start_response)
+        b"".join(body)
+        body.close()
+
+    return serve
+
+
+def work(app: Any, counted: Callable[[], int] | None = None, flush: Call | None = None) -> None:
+    """Obey the runner. `counted` reads the variant's own counter; `flush` sends what waits, at the end of each run."""
+    serve = serving(app)
+    done = 0
+    serve()
+    done += 1
+    _say({"ready": sys.version.split()[0]})
+    for line in sys.stdin:
+        command, _, number = line.strip().partition(" ")
+        if not command:
+            break
+        if command == "counted":
+            _say({"requests": counted() if counted is not None else done, "served": done})
+            continue
+        times = int(number)
+        done += times
+        _say({"cpu": _timed(serve, flush, times)} if command == "run" else {"calls": _calls(serve, times)})
+    _say({"served": done})
+
+
+def _timed(serve: Call, flush: Call | None, times: int) -> float:
+    start = time.process_time()
+    for _ in range(times):
+        serve()
+    if flush is not None:
+        flush()
+    return time.process_time() - start
+
+
+def _calls(serve: Call, times: int) -> float:
+    profile = cProfile.Profile()
+    profile.enable()
+    for _ in range(times):
+        serve()
+    profile.disable()
+    found: Any = pstats.Stats(profile)
+    # Without the loop's own function and the end of the profile.
+    return round(found.total_calls / times - 1, 1)
+
+
+def _say(what: dict[str, Any]) -> None:
+    print(json.dumps(what), flush=True)
