@@ -202,8 +202,6 @@ class FlaskInstrumentation(NamedTuple):
     start_key: str
     span_key: str
     activation_key: str
-    context_key: str
-    token_key: str
 
 
 _FLASK: Final = "opentelemetry.instrumentation.flask"
@@ -245,7 +243,7 @@ def flask_instrumentation() -> FlaskInstrumentation | None:
                 _warned.add(name)
                 _logger.warning("%s.%s takes other parameters in this release: %s", _FLASK, name, lost)
             return None
-    names = ("STARTTIME_KEY", "SPAN_KEY", "ACTIVATION_KEY", "REQCTX_REF_KEY", "TOKEN")
+    names = ("STARTTIME_KEY", "SPAN_KEY", "ACTIVATION_KEY")
     keys = [_private(_FLASK, f"_ENVIRON_{name}", lost) for name in names]
     return None if None in keys else FlaskInstrumentation(import_module(_FLASK), *keys)
 

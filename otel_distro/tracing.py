@@ -7,6 +7,7 @@ from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, get_current_span
 from opentelemetry.util.types import Attributes
@@ -45,6 +46,25 @@ class DormantTracerProvider(TracerProvider):
         self.awake = True
 
 
+class DormantSpan(NonRecordingSpan):
+    """A sampled span without a parent that nobody records: its ids are made when somebody asks for them."""
+
+    def __init__(self, ids: IdGenerator) -> None:
+        self._ids = ids
+        self._made: list[SpanContext] = []
+
+    @property
+    def _context(self) -> SpanContext:  # type: ignore[override]  # where the base class keeps what it is given
+        if not self._made:
+            # Several threads may ask at the same time: the first one's counts.
+            self._made.append(SpanContext(self._ids.generate_trace_id(), self._ids.generate_span_id(), False, _SAMPLED))
+        return self._made[0]
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids, always the same."""
+        return self._context
+
+
 class DormantTracer(Tracer):
     """A tracer of the provider above; made by it alone."""
 
@@ -55,10 +75,9 @@ class DormantTracer(Tracer):
         """Whether the sampler takes every span without a parent, whatever it is about."""
         return self.sampler is ALWAYS_ON or self.sampler is DEFAULT_ON
 
-    def root(self) -> NonRecordingSpan:
+    def root(self) -> DormantSpan:
         """Return the span without a parent that stands for one which every sampler of `samples_all` takes."""
-        ids = self.id_generator
-        return NonRecordingSpan(SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, _SAMPLED))
+        return DormantSpan(self.id_generator)
 
     def start_span(  # noqa: PLR0913, PLR0917 -- the API's signature
         self,

@@ -1,4 +1,4 @@
-"""One Flask application instrumented twice, the contrib package's way and ours, and what each of them tells of requests."""
+"""One Flask application instrumented twice, the contrib package's way and ours, and what each tells of requests."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web import flask_instrumentation
 
 Environ = dict[str, Any]
+_instrument: Any = FlaskInstrumentor.instrument_app
+_set_response_propagator: Any = set_global_response_propagator
 
 
 class CountedIds(IdGenerator):
@@ -127,12 +129,12 @@ def _surroundings(setup: Setup, *, ours: bool) -> Iterator[None]:
             stability._initialize()
             if setup.propagator is not None:
                 propagate.set_global_textmap(setup.propagator)
-            set_global_response_propagator(setup.response_propagator)
+            _set_response_propagator(setup.response_propagator)
             yield
     finally:
         stability._initialized = False
         propagate.set_global_textmap(textmap)
-        set_global_response_propagator(None)
+        _set_response_propagator(None)
         flask_instrumentation.uninstall()
         attributes.uninstall()
 
@@ -167,10 +169,10 @@ def _application(setup: Setup, seen: list[Any], tracer: Any, tracers: Any, meter
     app = shop(look, tracer, setup.testing)
     _wrap(app, setup.inside, seen, options)
     if not setup.late:
-        FlaskInstrumentor().instrument_app(app, **options)
+        _instrument(app, **options)
     app.before_request(lambda: _interrupt("before"))
     if setup.late:
-        FlaskInstrumentor().instrument_app(app, **options)
+        _instrument(app, **options)
     _wrap(app, setup.outside, seen, options)
     return app
 
@@ -188,7 +190,6 @@ def shop(look: Callable[[str], None], tracer: Any, testing: bool) -> flask.Flask
     app = flask.Flask("parity", static_folder=None)
     app.testing = testing
     app.logger.disabled = True
-    app.add_url_rule("/", "root", lambda: (look("root"), "root")[1])
     app.add_url_rule("/items/<int:number>", "item", lambda number: {"number": number}, methods=["GET", "PUT", "DELETE"])
     app.add_url_rule("/any/<path:rest>", "any", lambda rest: rest, methods=["GET", "POST", "PATCH"])
     app.add_url_rule("/slash/", "slash", lambda: "slash")
@@ -197,6 +198,11 @@ def shop(look: Callable[[str], None], tracer: Any, testing: bool) -> flask.Flask
     app.add_url_rule(
         "/status/<int:code>", "status", lambda code: ("", code, {"X-Custom": "a", "Set-Cookie": "secret=1"})
     )
+
+    @app.get("/")
+    def root() -> str:
+        look("root")
+        return "root"
 
     @app.get("/boom")
     def boom() -> str:
@@ -249,7 +255,7 @@ def _wrap(app: flask.Flask, middleware: str, seen: list[Any], options: dict[str,
         inner = flask.Flask("mounted", static_folder=None)
         inner.logger.disabled = True
         inner.add_url_rule("/deep/<x>", "deep", lambda x: x)
-        FlaskInstrumentor().instrument_app(inner, **options)
+        _instrument(inner, **options)
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/mounted": inner})  # type: ignore[method-assign]
     elif middleware == "answering":
         application = app.wsgi_app
@@ -311,7 +317,8 @@ def _metrics(reader: InMemoryMetricReader) -> Iterator[str]:
     for resource in found.resource_metrics if found else ():
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                for point in metric.data.data_points:
+                points: Any = metric.data.data_points
+                for point in points:
                     shown = (
                         (point.count, point.explicit_bounds, bool(point.exemplars))
                         if hasattr(point, "count")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import current_app
@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
+from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
 from otel_distro.web.exchange import Request
 from otel_distro.web.pep3333 import Environ
@@ -25,6 +26,7 @@ from otel_distro.web.wsgi import SPANS_MARK, serving
 
 # Where that instrumentation keeps the request's span.
 _SPAN_KEY = "opentelemetry-flask.span_key"
+_UNRECORDED: Final = (NonRecordingSpan, DormantSpan)
 _logger = logging.getLogger(__name__)
 
 _originals: dict[str, Any] = {}
@@ -102,7 +104,7 @@ def route_of(environ: Environ) -> str | None:
 def context_of(environ: Environ) -> Context | None:
     """Return the context of the span that the contrib instrumentation made for this request, if it is a real one."""
     span = environ[_SPAN_KEY] if _SPAN_KEY in environ else None  # noqa: SIM401 -- `get` is a call
-    if span is None or type(span) is NonRecordingSpan:
+    if span is None or type(span) in _UNRECORDED:
         return None
     return set_span_in_context(span, Context())
 

@@ -30,7 +30,6 @@ from otel_distro.web.flask_responses import ATTRIBUTES_KEY, Read
 _COMMENTER_KEY: Final = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
 _UNSET: Final[Any] = object()
 _EMPTY: Final = Context()
-_NOTHING: Final[dict[str, str]] = {}
 # The context variable itself, where this Flask has it, saves two calls; what the proxy does is documented by werkzeug.
 _variable: Final[Any] = vars(globals).get("_cv_request")
 _proxied: Final[Any] = globals.request_ctx
@@ -80,7 +79,7 @@ def _begin(
     comment: Comment | None,
 ) -> Callable[[], None]:
     get, set_current, span_in_context = current.get, current.set, current.span_key
-    activation_key, context_key, span_key, token_key = keys[3], keys[4], keys[2], keys[5]
+    activation_key, span_key = keys.activation_key, keys.span_key
     provider, blank = start.provider, start.blank
     root: Any = start.tracer.root if blank else None
     w3c: list[Any] = [None]
@@ -108,14 +107,16 @@ def _begin(
             parent = get()
         inside = {**parent, span_in_context: span}
         if comment is not None:
+            told = inside[_COMMENTER_KEY] = comment.framework.copy()
             rule = request.url_rule
-            controller = {"controller": rule.endpoint} if rule is not None and comment.controller else _NOTHING
-            route = {"route": rule.rule} if rule is not None and comment.route else _NOTHING
-            inside[_COMMENTER_KEY] = {**comment.framework, **controller, **route}
-        environ[activation_key] = set_current(Context(inside))
-        environ[context_key] = weakref.ref(context)
+            if rule is not None:
+                if comment.controller:
+                    told["controller"] = rule.endpoint
+                if comment.route:
+                    told["route"] = rule.rule
+        # Not the context itself: the environment would keep it alive.
+        environ[activation_key] = (token, set_current(Context(inside)), weakref.ref(context), span)
         environ[span_key] = span
-        environ[token_key] = token
 
     marked: Any = before_request
     marked.asleep = start.provider
@@ -197,8 +198,7 @@ def end_factory(keys: internals.FlaskInstrumentation, current: internals.Current
 
     def wrapped_teardown_request(excluded_urls: Any = None) -> Callable[[BaseException | None], None]:
         excluded = internals.excludes(excluded_urls)
-        activation_key, context_key, span_key, token_key = keys[3], keys[4], keys[2], keys[5]
-        reset = current.reset
+        activation_key, reset = keys.activation_key, current.reset
 
         def teardown_request(error: BaseException | None) -> None:
             context = _current_request_context()
@@ -206,11 +206,12 @@ def end_factory(keys: internals.FlaskInstrumentation, current: internals.Current
             if excluded is not None and excluded(request.url):
                 return
             environ = request.environ
-            if activation_key not in environ or environ[context_key]() is not context:
+            begun = environ[activation_key] if activation_key in environ else None  # noqa: SIM401 -- `get` is a call
+            if begun is None or begun[2]() is not context:
                 # Begun without `before_request`, or a copy of the request's context in another thread.
                 return
-            activation, token, span = environ[activation_key], environ[token_key], environ[span_key]
-            del environ[activation_key], environ[token_key]
+            del environ[activation_key]
+            token, activation, _, span = begun
             try:
                 try:
                     reset(activation)

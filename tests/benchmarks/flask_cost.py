@@ -1,4 +1,4 @@
-"""What a Flask request costs: bare, measured by hand, with this package, and with the OpenTelemetry packages as they are.
+"""What a Flask request costs: bare, measured by hand, with this package, with the OpenTelemetry packages as they are.
 
 Each variant is a script of `flask_variants` in a process of its own, which serves requests on command and says what
 they took: CPU seconds of all its threads, sending included. The rounds of all variants are interleaved, and the first

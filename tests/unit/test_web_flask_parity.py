@@ -72,13 +72,15 @@ METHODS = [
     "",
 ]
 PATHS = [
-    "/", "/items/7", "/items/seven", "/any/a/b", "/any/\xc3\xa4\xe2\x82\xac", "/any/a%20b", "/slash/", "/slash", "/redirect",
+    "/", "/items/7", "/items/seven", "/any/a/b", "/any/\xc3\xa4\xe2\x82\xac", "/any/a%20b", "/slash/", "/slash",
+    "/redirect",
     "/boom", "/stream", "/child", "/orders/ann", "/nowhere", "//", "", "/mounted/deep/1", "/mounted/none",
     *(f"/abort/{code}" for code in (400, 404, 409, 418, 500, 503)),
     *(f"/status/{code}" for code in (101, 200, 204, 299, 302, 304, 404, 499, 500, 599, 0, 600)),
 ]  # fmt: skip
 QUERIES = [
-    "", "", "", "a=b", "a=%C3%A4&a=2", "before=answer", "before=raise", "blueprint=raise", "after=raise", "teardown=1",
+    "", "", "", "a=b", "a=%C3%A4&a=2",
+    "before=answer", "before=raise", "blueprint=raise", "after=raise", "teardown=1",
     "sig=1&AWSAccessKeyId=2", "\xff",
 ]  # fmt: skip
 TRACEPARENTS = [

@@ -18,13 +18,11 @@ size = SIZE.labels("GET", RULE)
 app = worker.shop(flask)
 
 
-@app.before_request
 def before() -> None:
     flask.g.start = time.perf_counter()
     ACTIVE.inc()
 
 
-@app.after_request
 def after(response: flask.Response) -> flask.Response:
     requests.inc()
     duration.observe(time.perf_counter() - flask.g.start)
@@ -33,4 +31,6 @@ def after(response: flask.Response) -> flask.Response:
     return response
 
 
+app.before_request(before)
+app.after_request(after)
 worker.work(app, lambda: int(requests._value.get()))

@@ -14,13 +14,11 @@ ACTIVE = prometheus_client.Gauge("active_connections", "In flight.")
 app = worker.shop(flask)
 
 
-@app.before_request
 def before() -> None:
     flask.g.start = time.perf_counter()
     ACTIVE.inc()
 
 
-@app.after_request
 def after(response: flask.Response) -> flask.Response:
     method, rule = flask.request.method, flask.request.url_rule.rule if flask.request.url_rule else ""
     REQUESTS.labels(method, rule, str(response.status_code)).inc()
@@ -30,4 +28,6 @@ def after(response: flask.Response) -> flask.Response:
     return response
 
 
+app.before_request(before)
+app.after_request(after)
 worker.work(app, lambda: int(REQUESTS.labels("GET", "/api/orders/<int:order_id>", "200")._value.get()))

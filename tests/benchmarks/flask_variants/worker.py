@@ -116,7 +116,7 @@ def _calls(serve: Call, times: int) -> float:
     profile.disable()
     found: Any = pstats.Stats(profile)
     # Without the loop's own function and the end of the profile.
-    return round(found.total_calls / times - 1, 1)
+    return round(float(found.total_calls) / times - 1, 1)
 
 
 def _say(what: dict[str, Any]) -> None:
