@@ -79,7 +79,7 @@ def _request(spans: Sequence[ReadableSpan], stock: Callable[[Sequence[ReadableSp
 def _resource_spans(
     resource: Any, scopes: dict[Any, list[bytes]], stock: Callable[[Sequence[ReadableSpan]], Any]
 ) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     for scope, spans in scopes.items():
         head = stock([ReadableSpan("", INVALID_SPAN_CONTEXT, resource=resource, instrumentation_scope=scope)])
         (group,) = head.resource_spans
@@ -148,7 +148,7 @@ def _attribute(key: str, value: Any) -> bytes | None:
         return None
     name = key.encode()
     pair = b"\x0a" + _varint(len(name)) + name + b"\x12" + _varint(len(encoded)) + encoded
-    made = b"\x4a" + _varint(len(pair)) + pair
+    made: bytes = b"\x4a" + _varint(len(pair)) + pair
     # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
     if kind is not float and len(made) <= _LONGEST_KEPT:
         if len(_kept) >= _MOST_KEPT:
