@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from otel_distro.errors import InputError
@@ -77,6 +77,14 @@ class Settings:
     series_limits: tuple[tuple[str, int], ...]
     gauge_rule: str
     gauge_rules: tuple[tuple[str, str], ...]
+    elasticsearch_url: str = field(repr=False)  # a URL may hold a password
+    elasticsearch_api_key: str = field(repr=False)
+    elasticsearch_username: str
+    elasticsearch_password: str = field(repr=False)
+    elasticsearch_ca_certs: str
+    elasticsearch_index_prefix: str
+    elasticsearch_replicas: int | None
+    elasticsearch_shards: int
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()

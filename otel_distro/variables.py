@@ -78,6 +78,10 @@ def _level(value: str) -> int:
     return _LEVELS[value.lower()]
 
 
+def _replicas(value: str) -> int | None:
+    return None if value.lower() == "auto" else _integer(0, 100)(value)
+
+
 def _list(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
@@ -444,6 +448,78 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "File with a line for each bearer token that opens the metrics page; either a user or a token suffices.",
         _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_URL",
+        "elasticsearch_url",
+        "text",
+        "",
+        "",
+        "Elasticsearch that `otel-distro` asks and sets up, as `host:port` or URL.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_API_KEY",
+        "elasticsearch_api_key",
+        "text",
+        "",
+        "",
+        "API key for it, in the form that Elasticsearch calls `encoded`.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_USERNAME",
+        "elasticsearch_username",
+        "text",
+        "",
+        "",
+        "Name of a user, where there is no API key.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_PASSWORD",
+        "elasticsearch_password",
+        "text",
+        "",
+        "",
+        "The user's password.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_CA_CERTS",
+        "elasticsearch_ca_certs",
+        "path",
+        "",
+        "",
+        "PEM file with the certificate authority of an Elasticsearch with a private one.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX",
+        "elasticsearch_index_prefix",
+        "text",
+        "",
+        "python-app",
+        "Beginning of the names of the indices; the day follows: `python-app-2025.01.31`.",
+        _text,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_REPLICAS",
+        "elasticsearch_replicas",
+        "text",
+        "copies",
+        "auto",
+        "Copies of each shard in new indices: a number, or `auto` for one as soon as there is a second node.",
+        _replicas,
+    ),
+    Variable(
+        "OTEL_DISTRO_ELASTICSEARCH_SHARDS",
+        "elasticsearch_shards",
+        "integer",
+        "shards",
+        "1",
+        "Shards of each new index.",
+        _integer(1, 1024),
     ),
     Variable(
         "OTEL_DISTRO_REDACT",

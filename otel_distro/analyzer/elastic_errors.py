@@ -27,6 +27,7 @@ def sentence(error: Exception, address: Address, index: str) -> str:
         (es.AuthenticationException, lambda _: f"{url} refuses {who}; give an api_key or basic_auth that is valid"),
         (es.AuthorizationException, lambda e: f"{who} may not do this with {index} at {url}: {_explained(e)}"),
         (es.NotFoundError, lambda e: _not_found(e, url, index)),
+        (es.UnsupportedProductError, lambda _: f"what answers at {url} is no Elasticsearch; give another address"),
         (es.ApiError, lambda e: f"{url} refuses what is asked of {index} ({e.meta.status}): {_explained(e)}"),
         (Exception, lambda e: f"what answers at {url} is no Elasticsearch ({_reason(e)}); give another address"),
     )

@@ -25,7 +25,7 @@ class Session:
     def __init__(self, address: Address, index: str) -> None:
         self.address = address
         self.index = index
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an iterator that is collected meanwhile asks as well
         self._client: Any = None
         self._process = 0
 
@@ -63,18 +63,15 @@ class Session:
                 index=self.index, fields=list(FIELD_TYPES), include_unmapped=True, allow_no_indices=False
             )
         )
-        indices = answer["indices"]
-        for field, wanted in FIELD_TYPES.items():
-            found = answer["fields"].get(field, {"unmapped": {}})
-            wrong = [(kind, caps.get("indices", indices)) for kind, caps in found.items() if kind != wanted]
-            if wrong and wrong[0][1]:
-                kind, where = wrong[0]
-                is_kind = "is missing" if kind == "unmapped" else f"is {kind}"
-                raise StoreError(
-                    f"index {where[0]} at {self.address.url} was made without the template: "
-                    f"{field} {is_kind} instead of {wanted}; {_SETUP}"
-                )
-        return len(indices)
+        try:
+            lacking = _lacking(answer["fields"], answer["indices"])
+            number = len(answer["indices"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address") from error
+        if lacking:
+            index, problem = lacking
+            raise StoreError(f"index {index} at {self.address.url} was made without the template: {problem}; {_SETUP}")
+        return number
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -89,3 +86,14 @@ class Session:
                 # A parent's connections would mix its answers with ours.
                 self._client, self._process = open_client(self.address), os.getpid()
             return self._client
+
+
+def _lacking(fields: dict[str, Any], indices: list[str]) -> tuple[str, str] | None:
+    """Return an index whose fields are not ours and what is wrong with the first of them, or None."""
+    for field, wanted in FIELD_TYPES.items():
+        for kind, caps in fields.get(field, {"unmapped": {}}).items():
+            where = caps.get("indices", indices)
+            if kind != wanted and where:
+                is_kind = "is missing" if kind == "unmapped" else f"is {kind}"
+                return where[0], f"{field} {is_kind} instead of {wanted}"
+    return None

@@ -13,7 +13,6 @@ from otel_distro.analyzer.elastic_client import SIZE
 from otel_distro.analyzer.elastic_groups import LargestGroups, Place
 from otel_distro.analyzer.elastic_session import Session
 from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Window
-from otel_distro.errors import StoreError
 
 _KEEP_ALIVE: Final = "5m"  # how long a reader may take over one page
 _FIRST_PAGE: Final = 100  # documents
@@ -97,7 +96,7 @@ class ElasticsearchStore:
 
     @contextmanager
     def _point_in_time(self) -> Iterator[_PointInTime]:
-        """Give the documents as they are now; what the server keeps for it is freed at the end."""
+        """Give the documents as they are now; what the server keeps for it is freed at the end, also early."""
         opened = self._session.ask(
             lambda client: client.open_point_in_time(
                 index=self._session.index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False
@@ -106,9 +105,17 @@ class ElasticsearchStore:
         point = _PointInTime(self._session, opened["id"])
         try:
             yield point
-        finally:
-            with suppress(StoreError):  # it ends by itself soon
-                self._session.ask(lambda client: client.close_point_in_time(id=point.id))
+        except GeneratorExit:
+            # It may be the garbage collector that ends an iterator, in the middle of a request of the same client,
+            # whose locks cannot be taken twice.
+            session = Session(self._session.address, self._session.index)
+            point.close(session)
+            session.close()
+            raise
+        except BaseException:
+            point.close(self._session)
+            raise
+        point.close(self._session)
 
 
 class _PointInTime:
@@ -123,6 +130,11 @@ class _PointInTime:
         answer = self._session.search(**body, pit={"id": self.id, "keep_alive": _KEEP_ALIVE})
         self.id = answer.get("pit_id", self.id)
         return answer
+
+    def close(self, session: Session) -> None:
+        """Let the server free what it keeps; it does so by itself soon, so a failure is none."""
+        with suppress(Exception):
+            session.ask(lambda client: client.close_point_in_time(id=self.id))
 
     def hits(self, query: Query) -> Iterator[dict[str, Any]]:
         """Yield every hit of a query in its order, page by page."""

@@ -16,6 +16,7 @@ from otel_distro.errors import OtelDistroError
 
 COMMANDS: Final = {
     "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
+    "elasticsearch": ("otel_distro.cli.elasticsearch:elasticsearch", "Make an Elasticsearch ready for logs."),
     "rules": ("otel_distro.cli.rules:rules", "Write recording rules, alerts and a runbook for Prometheus."),
 }
 """Name of each command, where it is and what it does; help is shown without loading any of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -10,7 +9,7 @@ import click
 
 from otel_distro.analyzer.analyzer import LogAnalyzer
 from otel_distro.cli.table import Column, print_json, print_table
-from otel_distro.settings import Settings
+from otel_distro.cli.where import Where, which_logs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -41,18 +40,10 @@ _GROUPS: Final = (
 )
 
 
-def _where(function: _Function) -> _Function:
+def _where(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say which logs and for whom the answer is."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: one document or object a line.")
-    path = click.option(
-        "-l",
-        "--logs",
-        "logs_at",
-        metavar="PATH",
-        help="Path or glob of log files, rotated and gzipped ones included; in quotes if it is a glob. "
-        "[default: OTEL_DISTRO_LOG_FILE, else logs/*.log]",
-    )
-    return as_json(path(function))
+    return as_json(which_logs(function))
 
 
 def _hours(default: float | None) -> Callable[[_Function], _Function]:
@@ -69,93 +60,92 @@ def logs() -> None:
 @_hours(1)
 @click.option("--size", type=int, default=100, show_default=True, metavar="N", help="At most so many.")
 @_where
-def errors(hours: float, size: int, logs_at: str | None, as_json: bool) -> None:
+def errors(hours: float, size: int, where: Where, as_json: bool) -> None:
     """Show the latest errors, newest first."""
-    with _analyzer(logs_at) as analyzer:
-        _show(analyzer, analyzer.iter_errors(hours, size), _ERRORS, as_json, f"no errors in the last {_span(hours)}")
+    with where.analyzer() as analyzer:
+        _show(
+            analyzer,
+            where,
+            analyzer.iter_errors(hours, size),
+            _ERRORS,
+            as_json,
+            f"no errors in the last {_span(hours)}",
+        )
 
 
 @logs.command()
 @_hours(1)
 @_where
-def rate(hours: float, logs_at: str | None, as_json: bool) -> None:
+def rate(hours: float, where: Where, as_json: bool) -> None:
     """Show how many lines and errors there are, hour by hour (UTC)."""
-    with _analyzer(logs_at) as analyzer:
+    with where.analyzer() as analyzer:
         answer = analyzer.get_error_rate(hours)
         if as_json:
             print_json([answer])
         else:
             print_table(_HOURS, [*answer["hourly"], {"hour": "all", **answer}])
-        _tell_skipped(analyzer)
+        where.tell_skipped(analyzer.skipped)
 
 
 @logs.command()
 @click.argument("user_id")
 @_hours(24)
 @_where
-def user(user_id: str, hours: float, logs_at: str | None, as_json: bool) -> None:
+def user(user_id: str, hours: float, where: Where, as_json: bool) -> None:
     """Show everything logged for one user, newest first."""
-    with _analyzer(logs_at) as analyzer:
+    with where.analyzer() as analyzer:
         nothing = f"nothing of user {user_id!r} in the last {_span(hours)}"
-        _show(analyzer, analyzer.iter_by_user(user_id, hours), _DOCUMENTS, as_json, nothing)
+        _show(analyzer, where, analyzer.iter_by_user(user_id, hours), _DOCUMENTS, as_json, nothing)
 
 
 @logs.command()
 @click.argument("request_id")
 @_hours(None)
 @_where
-def request(request_id: str, hours: float | None, logs_at: str | None, as_json: bool) -> None:
+def request(request_id: str, hours: float | None, where: Where, as_json: bool) -> None:
     """Show everything logged for one request, oldest first."""
-    with _analyzer(logs_at) as analyzer:
+    with where.analyzer() as analyzer:
         nothing = f"nothing of request {request_id!r}{_within(hours)}"
-        _show(analyzer, analyzer.iter_by_request(request_id, hours), _DOCUMENTS, as_json, nothing)
+        _show(analyzer, where, analyzer.iter_by_request(request_id, hours), _DOCUMENTS, as_json, nothing)
 
 
 @logs.command()
 @click.argument("trace_id")
 @_hours(None)
 @_where
-def trace(trace_id: str, hours: float | None, logs_at: str | None, as_json: bool) -> None:
+def trace(trace_id: str, hours: float | None, where: Where, as_json: bool) -> None:
     """Show everything logged in one trace, oldest first."""
-    with _analyzer(logs_at) as analyzer:
+    with where.analyzer() as analyzer:
         nothing = f"nothing of trace {trace_id!r}{_within(hours)}"
-        _show(analyzer, analyzer.iter_by_trace(trace_id, hours), _DOCUMENTS, as_json, nothing)
+        _show(analyzer, where, analyzer.iter_by_trace(trace_id, hours), _DOCUMENTS, as_json, nothing)
 
 
 @logs.command()
 @_hours(24)
 @click.option("--size", type=int, default=10, show_default=True, metavar="N", help="At most so many.")
 @_where
-def top(hours: float, size: int, logs_at: str | None, as_json: bool) -> None:
+def top(hours: float, size: int, where: Where, as_json: bool) -> None:
     """Show the most frequent errors, grouped by type and place."""
-    with _analyzer(logs_at) as analyzer:
+    with where.analyzer() as analyzer:
         groups: list[dict[str, Any]] = [{**group} for group in analyzer.top_errors(hours, size)]
         if not as_json:
             groups = [{**group, "place": _place(group)} for group in groups]
-        _show(analyzer, groups, _GROUPS, as_json, f"no errors in the last {_span(hours)}")
+        _show(analyzer, where, groups, _GROUPS, as_json, f"no errors in the last {_span(hours)}")
 
 
-def _analyzer(logs_at: str | None) -> LogAnalyzer:
-    where = Settings.current().log_file or "logs/*.log" if logs_at is None else logs_at
-    return LogAnalyzer(where)
-
-
-def _show(  # a count of rows decides between the table and one clear line
-    analyzer: LogAnalyzer, documents: Iterable[dict[str, Any]], columns: tuple[Column, ...], as_json: bool, nothing: str
+def _show(  # noqa: PLR0913, PLR0917 -- a count of rows decides between the table and one clear line
+    analyzer: LogAnalyzer,
+    where: Where,
+    documents: Iterable[dict[str, Any]],
+    columns: tuple[Column, ...],
+    as_json: bool,
+    nothing: str,
 ) -> None:
     number = print_json(documents) if as_json else print_table(columns, documents)
     skipped = analyzer.skipped
     if not number and not as_json:
         print(f"{nothing} in {analyzer.extent()}")
-    _tell_skipped(analyzer, skipped)
-
-
-def _tell_skipped(analyzer: LogAnalyzer, skipped: int | None = None) -> None:
-    number = analyzer.skipped if skipped is None else skipped
-    if number:
-        sys.stdout.flush()
-        lines = "1 line was" if number == 1 else f"{number:,} lines were"
-        print(f"otel-distro: {lines} skipped: not one JSON object with a timestamp", file=sys.stderr)
+    where.tell_skipped(skipped)
 
 
 def _span(hours: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_distro.analyzer.analyzer import LogAnalyzer
+from tests.elastic import install, load, new_prefix
 from tests.log_oracle import (
     NOW,
     Document,
@@ -24,15 +25,33 @@ from tests.log_oracle import (
     log_document,
     write_log,
 )
+from tests.services.elasticsearch import Elasticsearch
 
 Fill = Callable[[list[Document]], LogAnalyzer]
 
 
-@pytest.fixture(params=["local"])
-def fill(request: pytest.FixtureRequest, tmp_path: Path) -> Fill:
+@pytest.fixture(params=["local", "elasticsearch"])
+def fill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fill]:
     """Give a function that puts documents into a store of one kind and returns its analyzer."""
-    assert request.param == "local"
-    return lambda documents: analyzer_of(write_log(tmp_path / "app.log", documents))
+    if request.param == "local":
+        yield lambda documents: analyzer_of(write_log(tmp_path / "app.log", documents))
+        return
+    server: Elasticsearch = request.getfixturevalue("elasticsearch_logs")
+    prefix = new_prefix()
+    yield lambda documents: _filled(server, prefix, documents)
+    server.delete(f"{prefix}-*")
+
+
+@pytest.fixture(scope="module")
+def elasticsearch_logs(elasticsearch_server: Elasticsearch) -> Elasticsearch:
+    """Give the real server with our templates."""
+    install(elasticsearch_server)
+    return elasticsearch_server
+
+
+def _filled(server: Elasticsearch, prefix: str, documents: list[Document]) -> LogAnalyzer:
+    load(server, prefix, documents)
+    return LogAnalyzer(server.url, index=f"{prefix}-*", now=lambda: NOW)
 
 
 def _ago(**span: float) -> datetime:
@@ -208,37 +227,58 @@ _DOCUMENT = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(_DOCUMENT, max_size=25), st.sampled_from([0.01, 1, 2.5, 24, 29]))
-def test_any_documents_get_the_answers_of_the_ledger_from_local_files(
-    drawn: list[dict[str, Any]], hours: float
-) -> None:
-    documents = [
+_DRAWN = given(st.lists(_DOCUMENT, max_size=25), st.sampled_from([0.01, 1, 2.5, 24, 29]))
+
+
+def _documents(drawn: list[dict[str, Any]]) -> list[Document]:
+    return [
         log_document(NOW - fields["span"], n, **{name: value for name, value in fields.items() if name != "span"})
         for n, fields in enumerate(drawn)
     ]
+
+
+@settings(max_examples=40, deadline=None)
+@_DRAWN
+def test_any_documents_get_the_answers_of_the_ledger_from_local_files(
+    drawn: list[dict[str, Any]], hours: float
+) -> None:
     with TemporaryDirectory() as folder:
-        analyzer = analyzer_of(write_log(Path(folder) / "app.log", documents))
-        kept = inside(documents, hours)
-        assert list(analyzer.iter_errors(hours)) == [document for document in kept if is_error(document)]
-        for user in ("u1", "u2", "'"):
-            assert analyzer.search_by_user(user, hours) == [one for one in kept if one["user_id"] == user]
-        assert analyzer.search_by_request("r1", hours) == [one for one in reversed(kept) if one["request_id"] == "r1"]
-        rate = analyzer.get_error_rate(hours)
-        assert [(row["hour"], row["total"], row["errors"]) for row in rate["hourly"]] == expected_hours(
-            documents, hours
+        documents = _documents(drawn)
+        _hold_to_the_ledger(analyzer_of(write_log(Path(folder) / "app.log", documents)), documents, hours)
+
+
+@settings(max_examples=25, deadline=None)
+@_DRAWN
+def test_any_documents_get_the_answers_of_the_ledger_from_elasticsearch(
+    elasticsearch_logs: Elasticsearch, drawn: list[dict[str, Any]], hours: float
+) -> None:
+    prefix, documents = new_prefix(), _documents(drawn)
+    try:
+        with _filled(elasticsearch_logs, prefix, documents) as analyzer:
+            _hold_to_the_ledger(analyzer, documents, hours)
+    finally:
+        elasticsearch_logs.delete(f"{prefix}-*")
+
+
+def _hold_to_the_ledger(analyzer: LogAnalyzer, documents: list[Document], hours: float) -> None:
+    kept = inside(documents, hours)
+    assert list(analyzer.iter_errors(hours)) == [document for document in kept if is_error(document)]
+    for user in ("u1", "u2", "'"):
+        assert analyzer.search_by_user(user, hours) == [one for one in kept if one["user_id"] == user]
+    assert analyzer.search_by_request("r1", hours) == [one for one in reversed(kept) if one["request_id"] == "r1"]
+    rate = analyzer.get_error_rate(hours)
+    assert [(row["hour"], row["total"], row["errors"]) for row in rate["hourly"]] == expected_hours(documents, hours)
+    assert (rate["total"], rate["errors"]) == (len(kept), sum(map(is_error, kept)))
+    groups = analyzer.top_errors(hours, size=1000)
+    assert [group["count"] for group in groups] == sorted((group["count"] for group in groups), reverse=True)
+    assert {
+        (group["error_type"], group["logger"], group["module"], group["function"], group["line"]): (
+            group["count"],
+            group["first_seen"],
+            group["last_seen"],
+            group["message"],
+            group["log_id"],
         )
-        assert (rate["total"], rate["errors"]) == (len(kept), sum(map(is_error, kept)))
-        groups = analyzer.top_errors(hours, size=1000)
-        assert [group["count"] for group in groups] == sorted((group["count"] for group in groups), reverse=True)
-        assert {
-            (group["error_type"], group["logger"], group["module"], group["function"], group["line"]): (
-                group["count"],
-                group["first_seen"],
-                group["last_seen"],
-                group["message"],
-                group["log_id"],
-            )
-            for group in groups
-        } == expected_groups(documents, hours)
-        assert analyzer.skipped == 0
+        for group in groups
+    } == expected_groups(documents, hours)
+    assert analyzer.skipped == 0

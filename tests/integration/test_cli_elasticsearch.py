@@ -1,0 +1,176 @@
+"""`otel-distro elasticsearch setup` and `otel-distro logs --es` as processes, against a real server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from tests.elastic import install, load, new_prefix
+from tests.log_oracle import log_document
+from tests.processes import clean_environment
+from tests.services.elasticsearch import Elasticsearch
+
+NOW = datetime.now(timezone.utc)
+SECRET = "s3cret-value"  # noqa: S105 -- it must not be shown
+
+
+def _run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "otel_distro.cli", *map(str, arguments)],
+        env=clean_environment(variables),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def _done(answer: subprocess.CompletedProcess[str]) -> list[str]:
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return [line.partition("index template ")[2] for line in answer.stdout.splitlines()]
+
+
+@pytest.fixture
+def prefix(elasticsearch_server: Elasticsearch) -> Iterator[str]:
+    """Give a prefix whose templates and indices are this test's own."""
+    name = f"setup-{new_prefix()}"
+    yield name
+    elasticsearch_server.delete(f"*{name}-*")
+    for template in (name, f"rejected-{name}"):
+        elasticsearch_server.respond("DELETE", f"/_index_template/{template}")
+
+
+def test_setup_installs_then_changes_nothing_then_updates(elasticsearch_server: Elasticsearch, prefix: str) -> None:
+    command = ["elasticsearch", "setup", "--url", elasticsearch_server.url, "--index-prefix", prefix]
+    assert _done(_run(*command)) == [f"{prefix} installed", f"rejected-{prefix} installed"]
+    same = "is already as it should be"
+    assert _done(_run(*command)) == [f"{prefix} {same}", f"rejected-{prefix} {same}"]
+    assert _done(_run(*command, "--replicas", 0, "--shards", 2)) == [f"{prefix} updated", f"rejected-{prefix} updated"]
+    elasticsearch_server.request("PUT", f"/{prefix}-2025.01.31")
+    index = elasticsearch_server.request("GET", f"/{prefix}-2025.01.31")[f"{prefix}-2025.01.31"]
+    assert (index["settings"]["index"]["number_of_shards"], index["settings"]["index"]["number_of_replicas"]) == (
+        "2",
+        "0",
+    )
+
+
+def test_setup_takes_everything_from_variables(elasticsearch_server: Elasticsearch, prefix: str) -> None:
+    done = _run(
+        "elasticsearch",
+        "setup",
+        OTEL_DISTRO_ELASTICSEARCH_URL=elasticsearch_server.url,
+        OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX=prefix,
+        OTEL_DISTRO_ELASTICSEARCH_REPLICAS="3",
+        OTEL_DISTRO_ELASTICSEARCH_SHARDS="4",
+    )
+    assert _done(done) == [f"{prefix} installed", f"rejected-{prefix} installed"]
+    [found] = elasticsearch_server.request("GET", f"/_index_template/{prefix}")["index_templates"]
+    settings = found["index_template"]["template"]["settings"]["index"]
+    assert (settings["number_of_replicas"], settings["number_of_shards"]) == ("3", "4")
+
+
+def test_a_node_alone_is_green_and_fields_of_the_users_own_are_added(
+    elasticsearch_server: Elasticsearch, prefix: str
+) -> None:
+    custom = {"template": {"mappings": {"properties": {"order_id": {"type": "keyword"}}}}}
+    elasticsearch_server.request("PUT", f"/_component_template/{prefix}@custom", custom)
+    assert _run("elasticsearch", "setup", "--url", elasticsearch_server.url, "--index-prefix", prefix).returncode == 0
+    elasticsearch_server.request("PUT", f"/{prefix}-1")
+    health = elasticsearch_server.request("GET", f"/_cluster/health/{prefix}-1?wait_for_status=green&timeout=20s")
+    assert health["status"] == "green"
+    mapping = elasticsearch_server.request("GET", f"/{prefix}-1/_mapping")[f"{prefix}-1"]["mappings"]
+    assert mapping["properties"]["order_id"] == {"type": "keyword"}
+    assert mapping["properties"]["level"]["type"] == "keyword"
+    elasticsearch_server.delete(f"{prefix}-1")
+    elasticsearch_server.request("DELETE", f"/_index_template/{prefix}")
+    elasticsearch_server.request("DELETE", f"/_component_template/{prefix}@custom")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
+        (["--url", f"http://ann:{SECRET}@127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
+        (["--url", "http://"], "names no Elasticsearch"),
+        (["--index-prefix", "Shop"], "index prefix 'Shop'"),
+        (["--replicas", "-1"], "replicas=-1"),
+        (["--shards", "0"], "shards=0"),
+        (["--shards", "x"], "Invalid value for '--shards'"),
+        (["--ca-certs", "none.pem"], "ca_certs='none.pem' is no file"),
+        (["--api-key", SECRET, "--user", f"ann:{SECRET}"], "both given"),
+        (["--api-key", SECRET, "--url", "127.0.0.1:1"], "no Elasticsearch can be reached"),
+    ],
+)
+def test_setup_fails_with_one_line_code_2_and_no_secret(arguments: list[str], said: str) -> None:
+    answer = _run("elasticsearch", "setup", *arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert said in answer.stderr
+    assert SECRET not in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def index(elasticsearch_server: Elasticsearch) -> Iterator[str]:
+    """Give the pattern of indices with 30 documents of the last half hour, every third an error."""
+    install(elasticsearch_server)
+    prefix = new_prefix()
+    documents = [
+        log_document(
+            NOW - timedelta(minutes=n),
+            n,
+            level="INFO" if n % 3 else "ERROR",
+            error_type=None if n % 3 else "KeyError",
+            user_id=f"u{n % 5}",
+            request_id="r",
+            trace_id="t",
+        )
+        for n in range(1, 31)
+    ]
+    load(elasticsearch_server, prefix, documents)
+    yield f"{prefix}-*"
+    elasticsearch_server.delete(f"{prefix}-*")
+
+
+def test_every_question_is_answered_from_elasticsearch(elasticsearch_server: Elasticsearch, index: str) -> None:
+    where = ["--es", elasticsearch_server.url, "--index", index, "--json"]
+    numbers = {"errors": 10, "rate": 1, "user u1": 6, "request r": 30, "trace t": 30, "top": 1}
+    for question, number in numbers.items():
+        answer = _run("logs", *question.split(), *where)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert len([json.loads(line) for line in answer.stdout.splitlines()]) == number
+    assert _run("logs", "user", "nobody", *where[:-1]).stdout.startswith(
+        "nothing of user 'nobody' in the last 24 hours in 30 documents of "
+    )
+
+
+def test_the_variable_names_the_elasticsearch_unless_files_are_named(
+    elasticsearch_server: Elasticsearch, index: str
+) -> None:
+    url = {"OTEL_DISTRO_ELASTICSEARCH_URL": elasticsearch_server.url}
+    assert len(_run("logs", "errors", "--json", "--index", index, **url).stdout.splitlines()) == 10
+    assert (
+        len(_run("logs", "errors", "--json", "--index", index, "-l", elasticsearch_server.url).stdout.splitlines())
+        == 10
+    )
+    for arguments, variables in ((["-l", "none.log"], {}), ([], {"OTEL_DISTRO_LOG_FILE": "none.log"})):
+        assert _run("logs", "errors", *arguments, **url, **variables).stderr == (
+            "otel-distro: no log file matches none.log\n"
+        )
+
+
+def test_documents_without_a_time_are_said_beside_the_answer(elasticsearch_server: Elasticsearch, index: str) -> None:
+    load(elasticsearch_server, index.removesuffix("-*"), [{"message": "no time"}])
+    answer = _run("logs", "rate", "--es", elasticsearch_server.url, "--index", index)
+    assert answer.returncode == 0
+    assert answer.stderr == "otel-distro: 1 document was skipped: no @timestamp that can be read\n"
+
+
+def test_files_and_elasticsearch_at_once_are_refused() -> None:
+    answer = _run("logs", "errors", "-l", "app.log", "--es", "localhost")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "otel-distro: --logs and --es name two places; leave one of them out\n"
