@@ -124,6 +124,16 @@ class LogAnalyzer:
         """Return the most frequent errors of the last hours, grouped by type, logger, module, function and line."""
         return self._store.top_errors(self._window(hours), _checked_size(size))
 
+    def follow(self, last: int = 10, *, errors: bool = False) -> Iterator[Document | None]:
+        """Yield the `last` documents, oldest first, then each new one for ever; with `errors` errors alone.
+
+        None comes twice a second or so when nothing is new, so that the reader can do something else or end. Files are
+        followed through rotation; from Elasticsearch a document counts that is searchable 30 s after a newer one.
+        """
+        if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last <= _MOST_DOCUMENTS:
+            raise InputError(f"last={last!r} is no number of documents; give a whole number from 0")
+        return self._store.follow((("level", ERROR_LEVELS),) if errors else (), last)
+
     def extent(self) -> str:
         """Return what there is to search, for people: `12,000 lines of 3 files`."""
         return self._store.extent()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,9 @@ from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_client import SIZE
 from otel_distro.analyzer.elastic_groups import LargestGroups, Place
 from otel_distro.analyzer.elastic_session import Session
-from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Window
+from otel_distro.analyzer.follow import PAUSE
+from otel_distro.analyzer.follow_elastic import FollowedDocuments
+from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Where, Window
 
 _KEEP_ALIVE: Final = "5m"  # how long a reader may take over one page
 _FIRST_PAGE: Final = 100  # documents
@@ -40,13 +43,17 @@ class ElasticsearchStore:
 
     def search(self, query: Query) -> Iterator[Document]:
         """Yield the documents that match; see `LogStore.search`."""
-        self._begin()
-        with self._point_in_time() as point:
-            for hit in point.hits(query):
-                if hit["_source"] is None:
-                    self._skipped += 1
-                else:
-                    yield _document(hit["_source"])
+        with closing(self._hits(query)) as hits:
+            yield from map(_document, hits)
+
+    def follow(self, where: Where, last: int) -> Iterator[Document | None]:
+        """Yield the last documents and each new one; see `LogStore.follow`."""
+        followed = FollowedDocuments(self._hits, where)
+        yield from map(_document, followed.latest(last))
+        while True:
+            yield from map(_document, followed.new())
+            yield None
+            time.sleep(PAUSE)
 
     def count_by_hour(self, window: Window) -> Mapping[datetime, Count]:
         """Return counts by the hour; see `LogStore.count_by_hour`."""
@@ -85,6 +92,16 @@ class ElasticsearchStore:
     def _begin(self) -> None:
         self._session.check_mapping()
         self._skipped = self._count(dsl.WITHOUT_TIME)
+
+    def _hits(self, query: Query) -> Generator[dict[str, Any], None, None]:
+        """Yield what the server gives for each document that matches and can be read."""
+        self._begin()
+        with self._point_in_time() as point:
+            for hit in point.hits(query):
+                if hit["_source"] is None:
+                    self._skipped += 1
+                else:
+                    yield hit
 
     def _count(self, query: dict[str, Any]) -> int:
         return int(self._session.ask(lambda client: client.count(index=self._session.index, query=query))["count"])
@@ -162,7 +179,7 @@ def _next_size(documents: int, size: int) -> int:
     return max(1, min(fitting, documents * 2, _LONGEST_PAGE))
 
 
-def _document(source: dict[str, Any]) -> Document:
-    document: Document = {"timestamp": None, **source}
+def _document(hit: dict[str, Any]) -> Document:
+    document: Document = {"timestamp": None, **hit["_source"]}
     document["timestamp"] = document.pop("@timestamp")
     return document

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
+from otel_distro.analyzer.document_text import parsed
 from otel_distro.analyzer.duckdb_session import answered
 from otel_distro.analyzer.duckdb_sql import (
     EPOCH,
@@ -18,7 +21,9 @@ from otel_distro.analyzer.duckdb_sql import (
     size_question,
 )
 from otel_distro.analyzer.files import find_files
-from otel_distro.analyzer.model import HOUR, Count, Document, ErrorGroup, Query, Window, iso
+from otel_distro.analyzer.follow import PAUSE, holds
+from otel_distro.analyzer.follow_files import FollowedFiles
+from otel_distro.analyzer.model import HOUR, Count, Document, ErrorGroup, Query, Where, Window, iso
 
 _ALL: Final = 2**62
 _BATCH: Final = 100  # documents; a line may have megabytes
@@ -60,6 +65,23 @@ class LocalStore:
                         self._skipped += 1
                     else:
                         yield document
+
+    def follow(self, where: Where, last: int) -> Iterator[Document | None]:
+        """Yield the last documents and each new one; see `LogStore.follow`. A line counts once it is whole."""
+        with closing(FollowedFiles(self._pattern)) as files:
+            # Lines that come between the two looks are in both.
+            latest = list(self.search(Query(where, limit=last))) if last else []
+            yield from reversed(latest)
+            shown = {str(document.get("log_id")) for document in latest}
+            while True:
+                for line in files.lines():
+                    document = parsed(line.decode("utf-8", "replace"))
+                    if document is None or not isinstance(document.get("timestamp"), str):
+                        self._skipped += 1
+                    elif holds(document, where) and str(document.get("log_id")) not in shown:
+                        yield document
+                yield None
+                time.sleep(PAUSE)
 
     def count_by_hour(self, window: Window) -> Mapping[datetime, Count]:
         """Return counts by the hour; see `LogStore.count_by_hour`."""

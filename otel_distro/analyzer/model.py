@@ -28,6 +28,9 @@ KEYWORDS: Final = frozenset(
 
 HOUR: Final = timedelta(hours=1)
 
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+"""Fields and the texts that each may have; every pair must hold."""
+
 Document = dict[str, Any]
 """One log document with every extra, as it stands in the file: `timestamp` is the text that was written there."""
 
@@ -93,7 +96,7 @@ class Query:
     microsecond are ordered by `log_id`, so that two stores give the same order.
     """
 
-    where: tuple[tuple[str, tuple[str, ...]], ...]
+    where: Where
     window: Window | None = None
     newest_first: bool = True
     limit: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Window
+from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Where, Window
 
 
 class LogStore(Protocol):
@@ -24,6 +24,12 @@ class LogStore(Protocol):
         """Yield the documents that match, in order, in bounded memory however many there are.
 
         Closing the iterator early frees what it holds. The question is put when the first document is asked for.
+        """
+
+    def follow(self, where: Where, last: int) -> Iterator[Document | None]:
+        """Yield the `last` documents that match, oldest first, then each new one, for ever; None where nothing is new.
+
+        Closing the iterator frees what it holds.
         """
 
     def count_by_hour(self, window: Window) -> Mapping[datetime, Count]:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from otel_distro.analyzer.analyzer import LogAnalyzer
+from otel_distro.cli.live import live
 from otel_distro.cli.table import Column, print_json, print_table
 from otel_distro.cli.where import Where, which_logs
 
@@ -53,7 +54,7 @@ def _hours(default: float | None) -> Callable[[_Function], _Function]:
 
 @click.group(no_args_is_help=False)
 def logs() -> None:
-    """Ask the logs: errors, error rate, users, requests, traces."""
+    """Ask the logs: errors, error rate, users, requests, traces, the latest."""
 
 
 @logs.command()
@@ -118,6 +119,18 @@ def trace(trace_id: str, hours: float | None, where: Where, as_json: bool) -> No
     with where.analyzer() as analyzer:
         nothing = f"nothing of trace {trace_id!r}{_within(hours)}"
         _show(analyzer, where, analyzer.iter_by_trace(trace_id, hours), _DOCUMENTS, as_json, nothing)
+
+
+@logs.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with each new one until Ctrl-C.")
+@click.option("-n", "--lines", type=int, default=10, show_default=True, metavar="N", help="At most so many old ones.")
+@click.option("--errors", "errors_only", is_flag=True, help="Errors alone.")
+@_where
+def tail(follow: bool, lines: int, errors_only: bool, where: Where, as_json: bool) -> None:
+    """Show what was logged last, oldest first."""
+    with where.analyzer() as analyzer:
+        documents = live(analyzer.follow(lines, errors=errors_only), follow)
+        _show(analyzer, where, documents, _DOCUMENTS, as_json, "nothing")
 
 
 @logs.command()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from otel_distro.analyzer.analyzer import LogAnalyzer
-from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Window
+from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Where, Window
 from otel_distro.analyzer.store import LogStore
 from otel_distro.errors import InputError
 
@@ -32,6 +32,10 @@ class Ledger(LogStore):
     def search(self, query: Query) -> Iterator[Document]:
         self.asked.append(query)
         return iter([{"log_id": "1"}])
+
+    def follow(self, where: Where, last: int) -> Iterator[Document | None]:
+        self.asked.append((where, last))
+        return iter([{"log_id": "1"}, None])
 
     def count_by_hour(self, window: Window) -> Mapping[datetime, Count]:
         self.asked.append(window)

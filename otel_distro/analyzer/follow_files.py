@@ -1,0 +1,131 @@
+"""New lines of growing log files, through both ways of rotation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from otel_distro.analyzer.files import find_files
+from otel_distro.errors import StoreError
+
+_HEAD: Final = 1024  # bytes; a log line is unique by its time and id
+_BLOCK: Final = 1 << 20
+_LONGEST: Final = 16 << 20  # of a line, as everywhere in the local store
+
+
+@dataclass
+class _Followed:
+    """One open file: how far it is read, and how it begins."""
+
+    file: BinaryIO
+    position: int
+    head: bytes = b""
+    original: _Followed | None = None
+    """What this is a copy of; while that is not yet cut back, it is read and not the copy."""
+
+    def beginning(self) -> bytes:
+        """Return the first bytes as they are now, as many as are known or `_HEAD` at most."""
+        return os.pread(self.file.fileno(), _HEAD, 0)
+
+    def is_cut(self) -> bool:
+        """Return whether the file begins otherwise than before: it was cut back, and may already be as long again."""
+        return not self.beginning().startswith(self.head)
+
+
+class FollowedFiles:
+    """The files of a path or glob from their ends on; for one thread.
+
+    A file is known by its inode, so a new name changes nothing. One that was copied and cut back (copytruncate) is read
+    on in the copy, which is known by its first bytes. Gzipped files are left out: what is in them was read before.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._files: dict[tuple[int, int], _Followed] = {}
+        for path in _plain(find_files(pattern)):
+            self._add(path, at_end=True)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield each whole line that is new since the last time."""
+        try:
+            paths = _plain(find_files(self._pattern))
+        except StoreError:
+            paths = []  # in the middle of a rotation, or all are gone for now
+        present = {key for path in paths if (key := self._add(path, at_end=False))}
+        for followed in self._files.values():
+            if followed.original and followed.original.is_cut():
+                followed.original = None
+        for key, followed in list(self._files.items()):
+            before = followed.position
+            if followed.original is None:
+                yield from _new_lines(followed)
+            if key not in present and followed.position == before and followed.beginning():
+                followed.file.close()
+                del self._files[key]
+        for followed in self._files.values():
+            if followed.original:
+                followed.position = followed.original.position
+
+    def close(self) -> None:
+        """Close every file."""
+        for followed in self._files.values():
+            followed.file.close()
+        self._files.clear()
+
+    def _add(self, path: Path, *, at_end: bool) -> tuple[int, int] | None:
+        """Follow a file that is not yet followed and return what it is known by; None where it is gone meanwhile."""
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
+        status = os.fstat(file.fileno())
+        key = status.st_dev, status.st_ino
+        if key in self._files:
+            file.close()
+            return key
+        followed = _Followed(file, _line_start(file, status.st_size) if at_end else 0)
+        followed.head = followed.beginning()
+        if not at_end:
+            followed.original = self._copied(followed)
+            followed.position = followed.original.position if followed.original else 0
+        self._files[key] = followed
+        return key
+
+    def _copied(self, new: _Followed) -> _Followed | None:
+        """Return the file that a new one is a copy of."""
+        return next((known for known in self._files.values() if known.head and new.head.startswith(known.head)), None)
+
+
+def _plain(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix != ".gz"]
+
+
+def _new_lines(followed: _Followed) -> Iterator[bytes]:
+    if followed.is_cut():
+        followed.position = 0
+    followed.head = followed.beginning()
+    rest = b""
+    while block := os.pread(followed.file.fileno(), _BLOCK, followed.position + len(rest)):
+        *whole, rest = (rest + block).split(b"\n")
+        followed.position += sum(len(line) + 1 for line in whole)
+        yield from whole
+        if len(rest) > _LONGEST:
+            followed.position += len(rest)
+            rest = b""
+
+
+def _line_start(file: BinaryIO, end: int) -> int:
+    """Return where the line begins that is being written at the end of a file."""
+    position = end
+    while position > 0:
+        start = max(position - _BLOCK, 0)
+        found = os.pread(file.fileno(), position - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
