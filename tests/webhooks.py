@@ -15,6 +15,7 @@ class Receiver:
     """A receiver of alerts: what came to each path, in the order of arrival; safe to read from any thread."""
 
     content_type = "text/plain"
+    status = 200
 
     def __init__(self) -> None:
         self.bodies: dict[str, list[dict[str, Any]]] = {}
@@ -35,6 +36,8 @@ class Bulk:
     """A bulk endpoint that stores the first document of a request and refuses all others for what is in them."""
 
     content_type = "application/json"
+    status = 200
+    """What it answers with; with 503 it is overloaded, and whoever sends has to try again."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -42,6 +45,8 @@ class Bulk:
 
     def take(self, _: str, body: bytes) -> bytes:
         """Answer a bulk request."""
+        if self.status != 200:
+            return b"{}"
         lines = [json.loads(line) for line in body.splitlines() if line.strip()]
         actions = [line for line in lines if set(line) <= {"create", "index"} and line]
         items = []
@@ -68,7 +73,7 @@ def listening(end: Receiver | Bulk) -> Iterator[None]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             answer = end.take(self.path, body)
-            self.send_response(200)
+            self.send_response(end.status)
             self.send_header("Content-Type", end.content_type)
             self.send_header("X-Elastic-Product", "Elasticsearch")
             self.send_header("Content-Length", str(len(answer)))

@@ -38,8 +38,8 @@ def refused(number: str) -> Firing:
     return Firing(
         {**HERE, "error_type": "document_parsing_exception", "severity": "warning"},
         "Collector app:8888: Elasticsearch refuses documents",
-        f"Elasticsearch refused {number} documents of the Collector app:8888 (otel-collector) in the last 15m: "
-        "document_parsing_exception.",
+        "Documents of the Collector app:8888 (otel-collector) that Elasticsearch refused in the last 15m for "
+        f"document_parsing_exception: {number}.",
     )
 
 

@@ -16,8 +16,8 @@ def overflowing(number: str) -> Firing:
     return Firing(
         {"job": "shop", "instrument": "signups", "severity": "warning"},
         "shop: signups has more series than its limit",
-        f"{number} measurements of signups at shop went into the overflow series in the last 15m: "
-        "new label values have no series.",
+        f"Measurements of signups at shop that went into the overflow series in the last 15m: {number}. "
+        "New label values have no series.",
     )
 
 
@@ -25,7 +25,7 @@ def rejected(number: str) -> Firing:
     return Firing(
         {"job": "shop", "instrument": "orders", "severity": "warning"},
         "shop: values of orders are rejected",
-        f"{number} values of orders at shop could not be recorded in the last 15m.",
+        f"Values of orders at shop that could not be recorded in the last 15m: {number}.",
     )
 
 
@@ -33,7 +33,7 @@ def dropped(number: str) -> Firing:
     return Firing(
         {"job": "shop", "instance": "app:8000", "severity": "critical"},
         "shop on app:8000: log lines are lost",
-        f"{number} log lines of shop on app:8000 could not be written in the last 15m.",
+        f"Log lines of shop on app:8000 that could not be written in the last 15m: {number}.",
     )
 
 

@@ -14,7 +14,8 @@ import yaml
 from otel_distro.monitoring.files import generated, write
 from otel_distro.monitoring.objectives import Objectives
 from otel_distro.monitoring.parameters import Parameters
-from tests.alert_cases.render import CASES, RECORDED
+from tests.alert_cases.model import Case, Firing, counted
+from tests.alert_cases.render import CASES, RECORDED, RULES, promtool_file, rendered
 from tests.processes import ROOT
 from tests.services import alertmanager, prometheus, promtool3
 from tests.services.prometheus import Prometheus
@@ -71,6 +72,20 @@ def test_the_rules_are_valid_whatever_they_are_made_from(
     write(tmp_path, generated(parameters))
     said = GENERATIONS[generation]("check", "rules", *sorted(tmp_path.rglob("*.yml")))
     assert said.count("SUCCESS") == 9
+
+
+def test_the_texts_of_a_service_of_ones_own_are_as_readable_in_chinese(tmp_path: Path) -> None:
+    write(tmp_path, generated(Parameters("shop", language="zh")))
+    firing = Firing(
+        {"job": "shop", "severity": "critical"},
+        "shop：6% 的请求失败",  # noqa: RUF001 -- Chinese has its own punctuation
+        "最近 5m 内，shop 有 6% 的请求以 5xx 状态结束；上限为 5%。",  # noqa: RUF001 -- the same
+    )
+    series = {counted("200"): "0+94x20", counted("500"): "0+6x20", counted("500", job="other"): "0+6x20"}
+    case = Case("fires", "fires in Chinese, for this service alone", "HighErrorRate", series, {"12m": [firing]})
+    (tmp_path / "case.yml").write_text(promtool_file(RULES["requests"], [rendered(case)], str(tmp_path)))
+    for promtool in GENERATIONS.values():
+        assert "SUCCESS" in promtool("test", "rules", tmp_path / "case.yml")
 
 
 @both

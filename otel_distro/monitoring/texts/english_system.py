@@ -9,7 +9,7 @@ from otel_distro.monitoring.texts.model import Text
 SYSTEM: Final = {
     "SeriesLimitReached": Text(
         summary="{job}: {instrument} has more series than its limit",
-        description="{value} measurements of {instrument} at {job} went into the overflow series in the last {window}: new label values have no series.",
+        description="Measurements of {instrument} at {job} that went into the overflow series in the last {window}: {value}. New label values have no series.",
         meaning=(
             "An instrument has as many series as its limit allows (`OTEL_DISTRO_SERIES_LIMIT`, 2,000). Further label values are added "
             'up in one series with `otel_metric_overflow="true"`: totals stay right, the breakdown does not.'
@@ -25,7 +25,7 @@ SYSTEM: Final = {
     ),
     "TelemetryRejected": Text(
         summary="{job}: values of {instrument} are rejected",
-        description="{value} values of {instrument} at {job} could not be recorded in the last {window}.",
+        description="Values of {instrument} at {job} that could not be recorded in the last {window}: {value}.",
         meaning="The service gave an instrument what no metric can take: a negative or impossible amount, a text, wrong labels.",
         causes=(
             "a missing amount (None) or a refund recorded as a negative order",
@@ -35,7 +35,7 @@ SYSTEM: Final = {
     ),
     "LogLinesDropped": Text(
         summary="{job} on {instance}: log lines are lost",
-        description="{value} log lines of {job} on {instance} could not be written in the last {window}.",
+        description="Log lines of {job} on {instance} that could not be written in the last {window}: {value}.",
         meaning="The log file refuses lines. They are lost, the service runs on.",
         causes=(
             "the disk is full",
@@ -90,7 +90,7 @@ SYSTEM: Final = {
     ),
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}: Elasticsearch refuses documents",
-        description="Elasticsearch refused {value} documents of the Collector {instance} ({job}) in the last {window}: {error_type}.",
+        description="Documents of the Collector {instance} ({job}) that Elasticsearch refused in the last {window} for {error_type}: {value}.",
         meaning="Single documents are refused for what is in them; the rest goes through. Trying again would not help.",
         causes=(
             "a field that has another type than in the index: a number where there was a text",
