@@ -23,6 +23,7 @@ from otel_distro.monitoring.files import generated, write
 from otel_distro.monitoring.parameters import Parameters
 from tests.integration.test_alert_rules import ALERTMANAGER, VARIABLES
 from tests.integration.test_shop import Shop, running_shop
+from tests.mails import MailServer
 from tests.services.alertmanager import Alertmanager
 from tests.services.prometheus import Prometheus
 from tests.support import request, wait_until
@@ -70,6 +71,7 @@ class Stage:
     prometheus: Prometheus
     alertmanager: Alertmanager
     receiver: Receiver
+    mail: MailServer
 
     def wait_for(self, path: str, status: str, name: str, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until the receiver was told of an alert, and return the first telling."""
@@ -86,11 +88,12 @@ def stage(
     prometheus_binary: Path, alertmanager_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
-    receiver = Receiver()
+    receiver, mail = Receiver(), MailServer()
     with ExitStack() as running:
         running.enter_context(listening(receiver))
+        running.enter_context(mail.listening())
         told = running.enter_context(
-            Alertmanager(alertmanager_binary, quickened(receiver.url), folder / "alertmanager")
+            Alertmanager(alertmanager_binary, quickened(receiver.url, mail.address), folder / "alertmanager")
         )
         shop = running.enter_context(running_shop(folder))
         traffic = Traffic(shop.url)
@@ -99,13 +102,14 @@ def stage(
         write(folder, generated(Parameters("shop", runbook=RUNBOOK, pace=1 / 60)))
         config = CONFIG.format(alertmanager=told.url.removeprefix("http://"), shop=shop.metrics_port)
         server = running.enter_context(Prometheus(prometheus_binary, config, folder))
-        yield Stage(shop, traffic, server, told, receiver)
+        yield Stage(shop, traffic, server, told, receiver, mail)
 
 
-def quickened(url: str) -> str:
-    """The project's configuration with the receiver's addresses in it, and without its waits for further alerts."""
-    ways = {"ALERT_WEBHOOK_URL": f"{url}/alerts", "ALERT_CHAT_URL": f"{url}/chat", "ALERT_SMTP_HOST": "127.0.0.1:1"}
+def quickened(url: str, smtp: str) -> str:
+    """The project's configuration with the receivers' addresses, without waits for further alerts and without TLS."""
+    ways = {"ALERT_WEBHOOK_URL": f"{url}/alerts", "ALERT_CHAT_URL": f"{url}/chat", "ALERT_SMTP_HOST": smtp}
     config = yaml.safe_load(Template(ALERTMANAGER.read_text()).substitute(VARIABLES | ways))
+    config["global"]["smtp_require_tls"] = False
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "100ms", "group_interval": "1s"}
     return yaml.safe_dump(config)
@@ -122,6 +126,10 @@ def test_a_failing_shop_is_told_of_with_the_right_text_and_its_recovery_as_well(
     chat = wait_until(lambda: chats_of(stage, "FIRING: HighErrorRate shop"), what="the chat's message")
     assert re.fullmatch(text + "\n?", chat[0]["text"])
     assert chat[0]["title_link"] == f"{RUNBOOK}#higherrorrate"
+    wait_until(lambda: "FIRING: HighErrorRate shop" in stage.mail.subjects(), what="the mail")
+    mail = stage.mail.mails[stage.mail.subjects().index("FIRING: HighErrorRate shop")]
+    assert mail["To"] == VARIABLES["ALERT_MAIL_TO"]
+    assert "of the requests to shop ended with a status 5xx" in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
     assert stage.receiver.alerts("/alerts", "resolved", "HighErrorRate") == []
 
     stage.traffic.failing = False
@@ -129,6 +137,7 @@ def test_a_failing_shop_is_told_of_with_the_right_text_and_its_recovery_as_well(
     assert resolved["startsAt"] == firing["startsAt"]
     assert resolved["endsAt"] > resolved["startsAt"]
     wait_until(lambda: chats_of(stage, "RESOLVED: HighErrorRate shop"), what="the chat's message of the end")
+    wait_until(lambda: "RESOLVED: HighErrorRate shop" in stage.mail.subjects(), what="the mail of the end")
 
 
 def test_a_dead_shop_is_told_of_once_and_holds_back_what_follows_from_it(stage: Stage) -> None:
