@@ -58,12 +58,13 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) ->
     from opentelemetry.metrics import set_meter_provider
     from opentelemetry.sdk.metrics import MeterProvider
 
-    isolated("fast recording", _record_fast)
     arguments = internals.provider_configurator("meter", settings.meter_configurator)
     provider = MeterProvider(metric_readers=readers, resource=resource, **arguments)
     internals.keep_instance_id(provider, settings.instance_id)
     set_meter_provider(provider)
-    if "prometheus" in wanted:
+    if "prometheus" not in wanted:
+        isolated("fast recording", lambda: _record_fast(provider, settings))
+    else:
         isolated("metrics of the process", _observe)
         isolated("the metrics page", lambda: _serve_page(settings))
 
@@ -102,6 +103,10 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
             from otel_distro.connections import keep_apart
 
             keep_apart(exporter)
+            if signal == "traces":
+                from otel_distro import otlp_spans
+
+                otlp_spans.install(exporter)
         return exporter
     known = sorted({entry.name for entry in entry_points(group=group)} | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
@@ -114,12 +119,15 @@ def _page_reader(settings: Settings) -> Any:
     return page_service.reader(settings)
 
 
-def _record_fast() -> None:
-    from otel_distro.metrics import recording
+def _record_fast(provider: Any, settings: Settings) -> None:
+    """Do for a provider without a page what the page's reader does for one with it."""
+    from otel_distro.metrics import adoption, recording
+    from otel_distro.metrics.limits import Limits
 
     sdk = internals.metrics_sdk()
     if sdk is not None:
         recording.install(sdk)
+        adoption.limit(sdk, provider, Limits(settings.series_limit, dict(settings.series_limits)))
 
 
 def _observe() -> None:

@@ -7,6 +7,7 @@ Source of the field numbers: opentelemetry-proto, trace/v1/trace.proto and commo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from struct import pack
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanKind
 
+_STOCK: Final = "otel_distro_stock"
 _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 256
 _KINDS: Final = {
@@ -43,6 +45,14 @@ class Encoded:
     SerializeToString = SerializePartialToString
 
 
+def install(exporter: Any) -> None:
+    """Have an OTLP exporter's module encode spans the short way; one that encodes in another way stays as it is."""
+    module: Any = sys.modules[type(exporter).__module__]
+    stock = getattr(module, "encode_spans", None)
+    if stock is not None and not hasattr(stock, _STOCK):
+        module.encode_spans = faster(stock)
+
+
 def faster(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:
     """Return what encodes a batch of spans to the message that `stock` encodes it to, as bytes.
 
@@ -55,6 +65,7 @@ def faster(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence
         except Exception:  # noqa: BLE001 -- the exporter's own way says what is wrong
             return stock(spans)
 
+    setattr(encode_spans, _STOCK, stock)
     return encode_spans
 
 
@@ -146,8 +157,7 @@ def _attribute(key: str, value: Any) -> bytes | None:
         encoded = b"\x21" + pack("<d", value)
     else:
         return None
-    name = key.encode()
-    pair = b"\x0a" + _varint(len(name)) + name + b"\x12" + _varint(len(encoded)) + encoded
+    pair = _text(b"\x0a", key) + _message(b"\x12", encoded)
     made: bytes = b"\x4a" + _varint(len(pair)) + pair
     # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
     if kind is not float and len(made) <= _LONGEST_KEPT:

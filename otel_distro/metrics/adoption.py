@@ -53,7 +53,14 @@ def adopt(sdk: MetricsSdk, consumer: Any, page_reader: Any, limits: Limits, stor
     consumer.remove_metric_reader = remove_metric_reader
 
 
-def _arrange(sdk: MetricsSdk, consumer: Any, limits: Limits, store: CellStore) -> None:
+def limit(sdk: MetricsSdk, provider: Any, limits: Limits) -> None:
+    """Limit the series of a provider's readers where no page leads them; a page that comes later adopts them."""
+    consumer = provider._measurement_consumer
+    with consumer._lock:
+        _arrange(sdk, consumer, limits, None)
+
+
+def _arrange(sdk: MetricsSdk, consumer: Any, limits: Limits, store: CellStore | None) -> None:
     """Turn the SDK's storages into limited ones where they are, so that nothing is lost, and have them follow a page.
 
     The pages come last: a measurement finds all its followers there before it is written.
@@ -70,7 +77,7 @@ def _arrange(sdk: MetricsSdk, consumer: Any, limits: Limits, store: CellStore) -
     consumer._reader_storages = {**others, **pages}
 
 
-def _ours(storage: Any, limits: Limits, store: CellStore) -> Any:
+def _ours(storage: Any, limits: Limits, store: CellStore | None) -> Any:
     storage.limits = limits
     storage.store = store
     storage._ready = {}

@@ -1,0 +1,116 @@
+"""Our way through a Flask request: put in force, taken back, and left alone where the contrib package has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from opentelemetry.instrumentation import flask as contrib
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import INVALID_SPAN, get_current_span
+
+from otel_distro import internals
+from otel_distro.context import get_request_id
+from otel_distro.tracing import DormantTracerProvider
+from otel_distro.web import flask_instrumentation
+
+module: Any = contrib
+STOCK = {name: getattr(module, name) for name in internals._FLASK_FACTORIES}
+
+
+@pytest.fixture(autouse=True)
+def _given_back() -> Iterator[None]:
+    internals._warned.clear()
+    yield
+    flask_instrumentation.uninstall()
+
+
+def in_force() -> set[str]:
+    return {name for name, stock in STOCK.items() if getattr(module, name) is not stock}
+
+
+def instrumented(tracers: Any, **options: Any) -> Flask:
+    app = Flask("app")
+    app.add_url_rule("/trace", view_func=lambda: format(get_current_span().get_span_context().trace_id, "032x"))
+    options.setdefault("meter_provider", NoOpMeterProvider())
+    module.FlaskInstrumentor.instrument_app(app, tracer_provider=tracers, **options)
+    return app
+
+
+def test_it_is_put_in_force_once_and_taken_back() -> None:
+    stock = Flask.ensure_sync
+    flask_instrumentation.install()
+    flask_instrumentation.install()
+    assert in_force() == set(STOCK)
+    flask_instrumentation.uninstall()
+    assert in_force() == set()
+    assert Flask.ensure_sync is stock
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_a_function_with_other_parameters_is_one_warning_and_contrib_s_way(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, name, lambda **_: None)
+    flask_instrumentation.install()
+    flask_instrumentation.install()
+    assert in_force() == {name}  # what this test has put there
+    assert caplog.text.count(f"{name} takes other parameters") == 1
+
+
+def test_a_key_that_has_gone_is_one_warning_and_contrib_s_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(module, "_ENVIRON_SPAN_KEY")
+    flask_instrumentation.install()
+    flask_instrumentation.install()
+    assert in_force() == set()
+    assert caplog.text.count("has no opentelemetry.instrumentation.flask._ENVIRON_SPAN_KEY") == 1
+
+
+def test_a_request_that_cannot_be_read_is_served_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    flask_instrumentation.install()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    exporter = InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    client = instrumented(tracers).test_client()
+    for _ in range(3):
+        # Nothing to route by is in it.
+        assert (
+            client.get("/trace", environ_overrides={"SERVER_PORT": "http", "HTTP_HOST": "localhost"}).status_code == 200
+        )
+    assert caplog.text.count("requests without attributes: ValueError") == 1
+    assert [span.name for span in exporter.get_finished_spans()] == ["GET /trace"] * 3
+
+
+def test_without_an_exporter_each_request_has_a_trace_id_or_its_parent_s_and_records_from_the_first_processor_on() -> (
+    None
+):
+    flask_instrumentation.install()
+    tracers = DormantTracerProvider(shutdown_on_exit=False)
+    client = instrumented(tracers).test_client()
+    parent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    assert client.get("/trace", headers=parent).text == "0af7651916cd43dd8448eb211c80319c"
+    ids = {client.get("/trace").text for _ in range(3)}
+    assert len(ids - {"0" * 32}) == 3
+    assert get_current_span() is INVALID_SPAN
+    exporter = InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    recorded = client.get("/trace").text
+    (span,) = exporter.get_finished_spans()
+    assert format(span.context.trace_id, "032x") == recorded
+    assert (span.attributes or {})["http.route"] == "/trace"
+    assert get_request_id() is None
+
+
+def test_an_application_that_gives_it_up_is_as_before() -> None:
+    flask_instrumentation.install()
+    app = instrumented(TracerProvider(shutdown_on_exit=False))
+    module.FlaskInstrumentor.uninstrument_app(app)
+    assert app.test_client().get("/trace").text == "0" * 32
+    assert app.before_request_funcs[None] == []
