@@ -262,6 +262,19 @@ def kept_attributes(span: Any) -> dict[str, Any] | None:
     return found if type(found) is dict else None
 
 
+def span_class() -> Any:
+    """Return the class of the SDK's recorded spans, or None where it is made of other parts in this release."""
+    lost = "spans are started the SDK's own way: slower"
+    found = _private("opentelemetry.sdk.trace", "_Span", lost)
+    tracer = _find("opentelemetry.sdk.trace", "Tracer")
+    wanted = ("name", "context", "sampler", "resource", "attributes", "span_processor", "kind", "links")
+    others = ("instrumentation_info", "record_exception", "set_status_on_exception", "limits", "instrumentation_scope")
+    takes = signature(found.__init__).parameters if found is not None else {}
+    if not {*wanted, *others, "record_end_metrics"} <= takes.keys() or not hasattr(tracer, "_is_enabled"):
+        return None
+    return found
+
+
 def bounded_attributes() -> Any:
     """Return the SDK's class that holds the attributes of a span, or None where it works in another way."""
     lost = "attributes of spans are set the SDK's own way: slower"

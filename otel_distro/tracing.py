@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
@@ -12,7 +13,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, get_current_span
 from opentelemetry.util.types import Attributes
 
+from otel_distro import internals
+
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
+_span_class: Final = lru_cache(maxsize=1)(internals.span_class)
 
 
 class DormantTracerProvider(TracerProvider):
@@ -79,6 +84,42 @@ class DormantTracer(Tracer):
         """Return the span without a parent that stands for one which every sampler of `samples_all` takes."""
         return DormantSpan(self.id_generator)
 
+    def _recorded(  # noqa: PLR0913, PLR0917 -- what a span is made of
+        self,
+        name: str,
+        context: Context,
+        kind: SpanKind,
+        attributes: Attributes,
+        start_time: int | None,
+        record_exception: bool,
+        set_status_on_exception: bool,
+    ) -> Span | None:
+        """Start what the SDK starts in an empty context by a sampler of `samples_all`, without asking either."""
+        made = _span_class()
+        if made is None:
+            return None
+        ids = self.id_generator
+        flags = _SAMPLED_RANDOM if ids.is_trace_id_random() else _SAMPLED
+        trace_id = ids.generate_trace_id()
+        span: Any = made(
+            name=name,
+            context=SpanContext(trace_id, ids.generate_span_id(), False, flags),
+            sampler=self.sampler,
+            resource=self.resource,
+            attributes=attributes,
+            span_processor=self.span_processor,
+            kind=kind,
+            instrumentation_info=self.instrumentation_info,
+            record_exception=record_exception,
+            set_status_on_exception=set_status_on_exception,
+            limits=self._span_limits,
+            instrumentation_scope=self._instrumentation_scope,
+            record_end_metrics=self._tracer_metrics.start_span(None, Decision.RECORD_AND_SAMPLE),
+        )
+        span.start(start_time=start_time, parent_context=context)
+        recorded: Span = span
+        return recorded
+
     def start_span(  # noqa: PLR0913, PLR0917 -- the API's signature
         self,
         name: str,
@@ -92,6 +133,12 @@ class DormantTracer(Tracer):
     ) -> Span:
         """Return the SDK's span once the provider is awake, and before that one which records nothing."""
         if self.provider.awake:
+            if context is not None and not context and self.samples_all and not links and self._is_enabled():
+                span = self._recorded(
+                    name, context, kind, attributes, start_time, record_exception, set_status_on_exception
+                )
+                if span is not None:
+                    return span
             return super().start_span(
                 name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
             )

@@ -92,7 +92,7 @@ def told(setup: Setup, requests: list[Environ], *, ours: bool) -> dict[str, Any]
     seen: list[Any] = []
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     resource = Resource({})
-    kind = DormantTracerProvider if setup.dormant else TracerProvider
+    kind = DormantTracerProvider if setup.dormant or ours else TracerProvider
     tracers = kind(setup.sampler, resource, shutdown_on_exit=False, id_generator=CountedIds(), span_limits=setup.limits)
     if setup.marker and not setup.dormant:
         tracers.add_span_processor(Marker())

@@ -235,8 +235,11 @@ class Exchange:
         previous, self._previous = self._previous, None
         if previous is not None and current_request.get() is self._request:
             for token in previous:
-                old = token.old_value
-                token.var.set(None if old is token.MISSING else old)
+                try:
+                    token.var.reset(token)
+                except ValueError:  # closed in another context than it was begun in
+                    old = token.old_value
+                    token.var.set(None if old is token.MISSING else old)
 
     def __del__(self) -> None:
         # A response that was dropped unread: no context is touched, as any thread may collect it.
