@@ -25,6 +25,7 @@ STOCK = {name: getattr(module, name) for name in internals._FLASK_FACTORIES}
 
 @pytest.fixture(autouse=True)
 def _given_back() -> Iterator[None]:
+    flask_instrumentation.uninstall()
     internals._warned.clear()
     yield
     flask_instrumentation.uninstall()
