@@ -23,7 +23,7 @@ def runbook(alerts: Iterable[Alert], parameters: Parameters) -> str:
 
 def _section(same: list[Alert], headings: Headings, parameters: Parameters) -> str:
     alert, text = same[0], explained(same[0], parameters)
-    how = [f"{headings.severities[one.severity]}, {_delay(one, headings)}" for one in same]
+    how = [f"{headings.severities[one.severity]}, {_delay(one, headings)}{_windows(one)}" for one in same]
     return "\n".join(
         (
             f"## {alert.name}\n",
@@ -47,3 +47,7 @@ def _section(same: list[Alert], headings: Headings, parameters: Parameters) -> s
 
 def _delay(alert: Alert, headings: Headings) -> str:
     return headings.held.format(held=alert.held) if alert.held else headings.at_once
+
+
+def _windows(alert: Alert) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in alert.labels.items())})" if alert.labels else ""

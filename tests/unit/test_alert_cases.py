@@ -45,6 +45,6 @@ def test_every_case_has_a_name_of_its_own_that_is_a_sentence() -> None:
     assert all(case.name.split()[0] in {"is", "fires", "ends", "adds", "does", "warns", "leaves"} for case in ALL)
 
 
-def test_each_kind_of_case_is_there_for_a_recovery_that_first_fired() -> None:
+def test_every_alert_has_a_recovery_that_first_fired() -> None:
     recovering = {case.alert for case in ALL if case.kind == "recovers" and any(case.at.values())}
     assert recovering == {case.alert for case in ALL}

@@ -45,8 +45,8 @@ def test_every_section_has_meaning_queries_commands_causes_and_mend(name: str) -
 
 def test_of_pairs_of_windows_one_section_names_both_severities() -> None:
     section = sections(FILES["en"]["runbook.md"])["AvailabilityBudgetBurning"]
-    assert "fires after 2m" in section
-    assert "fires after 3h" in section
+    assert "- critical: look at once, fires after 2m (long 1h, short 5m)\n" in section
+    assert "- warning: look today, fires after 3h (long 3d, short 6h)\n" in section
 
 
 def test_every_command_of_the_runbook_is_one_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ SERVICE: Final = {
     "AvailabilityBudgetBurning": Text(
         summary="{job}：失败的请求以 {factor} 倍速度消耗错误预算",
         description="最近 {long} 内，{job} 有 {value} 的请求失败，最近 {short} 内仍在继续。目标为 {objective}；照此速度，预算会提前 {factor} 倍用完。",
-        meaning="失败的请求过多，30 天内将达不到 {objective} 的目标。窗口组合：1h 与 5m（允许速度的 14.4 倍）、6h 与 30m（6 倍）为严重；1d 与 2h（3 倍）、3d 与 6h（等于允许速度）为警告。",
+        meaning="失败的请求过多，30 天内将达不到 {objective} 的目标：长窗口说明问题严重，短窗口说明仍在继续。窗口越短，预算消耗越快。",
         causes=("与 HighErrorRate 相同，占比低于其上限时也会发生：长时间的小比例失败", "某个一直失败而无人注意的接口"),
         mend=("严重：按故障处理。警告：当天安排修复，并推迟有风险的发布。", "剩余预算说明还有多少时间。"),
     ),

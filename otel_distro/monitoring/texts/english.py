@@ -79,9 +79,8 @@ SERVICE: Final = {
             "The objective is {objective}; at this pace its budget is spent {factor} times too early."
         ),
         meaning=(
-            "So many requests fail that the objective of {objective} over 30 days will be missed. The pairs of windows: 1h with "
-            "5m (14.4 times the allowed pace) and 6h with 30m (6 times) are critical, 1d with 2h (3 times) and 3d with 6h (the "
-            "allowed pace) warnings."
+            "So many requests fail that the objective of {objective} over 30 days will be missed: in the long window, so that it "
+            "matters, and in the short one, so that it still goes on. The shorter the windows, the faster the budget goes."
         ),
         causes=(
             "as for HighErrorRate, also where the share stays under its limit: a small share for a long time",
