@@ -1,0 +1,270 @@
+"""What the Collector makes of lines and records, in a real Elasticsearch: the log document, whichever way it came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent import AGENT, Agent, install_templates, line
+from tests.services.collector import validate
+from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
+
+MOMENT = "2026-11-24T09:00:00.123456Z"
+RECORD: dict[str, Any] = {
+    "timestamp": MOMENT,
+    "level": "ERROR",
+    "message": "order 7 failed: \u00e9\u4e2d\U0001f600 \u2028 end",
+    "logger": "shop.orders",
+    "module": "orders",
+    "function": "place",
+    "line": 42,
+    "request_id": "r-1",
+    "user_id": "u-1",
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    "span_id": "b7ad6b7169203331",
+    "service": "shop",
+    "environment": "staging",
+    "exc_info": "Traceback (most recent call last):\n  File 'x'\nValueError: no",
+    "error_type": "ValueError",
+    "error_message": "no",
+    "order_id": 12,
+    "amount": 99.5,
+    "whole": 3.0,
+    "big": 2**62,
+    "paid": False,
+    "nothing": None,
+    "nested": {"a": {"b": [1, 2.5, "x", None, {"c": True}]}, "empty": {}, "list": []},
+    "http.status": 200,
+}
+
+
+@pytest.fixture(scope="module")
+def agent(
+    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Agent]:
+    install_templates(elasticsearch_server)
+    with Agent(collector_binary, elasticsearch_server, tmp_path_factory.mktemp("agent")) as running:
+        yield running
+
+
+def stored(agent: Agent, *log_ids: str) -> list[dict[str, Any]]:
+    """Wait for the documents with these ids, in this order."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def all_there() -> bool:
+        found.update({document.id: document.source for document in agent.stored()})
+        return all(log_id in found for log_id in log_ids)
+
+    wait_until(all_there, 30, what=lambda: f"{log_ids}; there are {sorted(found)[:20]}\n{agent.log[-2000:]}", every=0.2)
+    return [found[log_id] for log_id in log_ids]
+
+
+def through_file(agent: Agent, text: str | bytes) -> dict[str, Any]:
+    """Write a line that has no id of its own to a file of its own, and return its document."""
+    before = {document.id for document in agent.stored()}
+    agent.write(text, name="lone.log")
+
+    def new() -> list[dict[str, Any]]:
+        return [document.source for document in agent.stored() if document.id not in before]
+
+    (document,) = wait_until(new, 30, what=lambda: f"a document of {text[:200]!r}\n{agent.log[-2000:]}", every=0.2)
+    return document
+
+
+def test_a_record_is_the_same_document_by_file_by_tcp_and_by_otlp(agent: Agent) -> None:
+    agent.write(line(**RECORD, log_id="three-file"))
+    assert agent.tcp(line(**RECORD, log_id="three-tcp"))
+    assert agent.otlp({**RECORD, "log_id": "three-otlp"})
+    documents = stored(agent, "three-file", "three-tcp", "three-otlp")
+    expected = {**RECORD, "@timestamp": MOMENT, "tags": ["user_action", "error"]}
+    del expected["timestamp"]
+    for document in documents:
+        assert document.pop("log_id").startswith("three-")
+        assert json.dumps(document, sort_keys=True) == json.dumps(expected, sort_keys=True)
+
+
+def test_a_record_that_comes_by_two_ways_is_stored_once(agent: Agent) -> None:
+    agent.write(line(**RECORD, log_id="twice"))
+    stored(agent, "twice")
+    assert agent.otlp({**RECORD, "log_id": "twice"})
+    assert agent.tcp(line(**RECORD, log_id="twice"), line(**RECORD, log_id="after-twice"))
+    stored(agent, "after-twice")
+    assert [document.id for document in agent.stored()].count("twice") == 1
+    assert "version_conflict" not in agent.log
+
+
+def test_the_index_is_the_utc_day_of_the_record(agent: Agent) -> None:
+    agent.write(
+        line(timestamp="2026-11-23T23:59:59.999999Z", log_id="day-1"),
+        line(timestamp="2026-11-24T00:30:00.000000+02:00", log_id="day-2"),
+        line(timestamp="2019-02-03T00:00:00.000000Z", log_id="day-3"),
+    )
+    stored(agent, "day-1", "day-2", "day-3")
+    indices = {document.id: document.index for document in agent.stored()}
+    assert indices["day-1"] == f"{agent.prefix}-2026.11.23"
+    assert indices["day-2"] == f"{agent.prefix}-2026.11.23"
+    assert indices["day-3"] == f"{agent.prefix}-2019.02.03"
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-11-24T09:00:00Z", "2026-11-24T09:00:00.000000Z"),
+        ("2026-11-24T09:00:00.5Z", "2026-11-24T09:00:00.500000Z"),
+        ("2026-11-24T09:00:00,123Z", "2026-11-24T09:00:00.123000Z"),
+        ("2026-11-24T09:00:00,123456Z", "2026-11-24T09:00:00.123456Z"),
+        ("2026-11-24T09:00:00.123456789Z", "2026-11-24T09:00:00.123456Z"),
+        ("2026-11-24T09:00:00.000001Z", "2026-11-24T09:00:00.000001Z"),
+        ("2026-11-24T11:00:00.25+02:00", "2026-11-24T09:00:00.250000Z"),
+        ("2026-11-24T03:30:00-05:30", "2026-11-24T09:00:00.000000Z"),
+        ("2026-11-24T11:00:00.25+0200", "2026-11-24T09:00:00.250000Z"),
+        ("2026-11-24T11:00:00,25+02", "2026-11-24T09:00:00.250000Z"),
+        ("2026-11-24T09:00:00", "2026-11-24T09:00:00.000000Z"),
+        ("2026-11-24T09:00:00.123456", "2026-11-24T09:00:00.123456Z"),
+        ("2026-11-24T09:00:00,123", "2026-11-24T09:00:00.123000Z"),
+        ("2026-11-24 09:00:00,123", "2026-11-24T09:00:00.123000Z"),
+        ("2026-11-24 09:00:00.123456Z", "2026-11-24T09:00:00.123456Z"),
+        ("2026-11-24 10:00:00+01:00", "2026-11-24T09:00:00.000000Z"),
+        ("1970-01-02T00:00:00.000000Z", "1970-01-02T00:00:00.000000Z"),
+        ("2261-12-31T23:59:59.999999Z", "2261-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_timestamp_of_any_iso_form_is_the_moment_in_utc(agent: Agent, written: str, moment: str) -> None:
+    log_id = f"time {written}"
+    agent.write(line(timestamp=written, message="x", log_id=log_id))
+    (document,) = stored(agent, log_id)
+    assert document["@timestamp"] == moment
+    assert "tags" not in document
+    assert not {"timestamp", "extra_timestamp"} & set(document)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "yesterday",
+        "2026-13-45T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        12,
+        None,
+        [],
+        {"a": 1},
+        True,
+    ],
+)
+def test_a_record_with_a_broken_timestamp_is_kept_with_the_moment_of_its_arrival(agent: Agent, broken: Any) -> None:
+    log_id = f"broken {json.dumps(broken)}"
+    agent.write(line(timestamp=broken, message="still here", log_id=log_id))
+    (document,) = stored(agent, log_id)
+    assert document["message"] == "still here"
+    assert document["tags"] == ["parse_failure"]
+    assert document["@timestamp"][:2] == "20"
+    assert document.get("extra_timestamp") == broken
+
+
+def test_the_name_of_the_elastic_common_schema_for_the_timestamp_is_understood(agent: Agent) -> None:
+    agent.write(line(**{"@timestamp": "2026-11-24T09:00:00.5Z", "log_id": "ecs", "level": "INFO"}))
+    (document,) = stored(agent, "ecs")
+    assert document["@timestamp"] == "2026-11-24T09:00:00.500000Z"
+    assert "tags" not in document
+
+
+def test_a_record_without_a_timestamp_is_kept(agent: Agent) -> None:
+    agent.write(line(message="no time", level="ERROR", log_id="no-time"))
+    (document,) = stored(agent, "no-time")
+    assert document["tags"] == ["parse_failure", "error"]
+    assert "extra_timestamp" not in document
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain words",
+        "{broken",
+        '{"a": 1}{"b": 2}',
+        '{"a": 1} more {}',
+        '{"a": 1',
+        '["a", "list"]',
+        '"a text"',
+        "12",
+        "null",
+        "{} trailing",
+    ],
+)
+def test_a_line_that_is_no_json_object_is_kept_as_text(agent: Agent, text: str) -> None:
+    document = through_file(agent, text)
+    assert document["message"] == text
+    assert document["tags"] == ["parse_failure"]
+    assert (document["service"], document["environment"]) == ("python-app", "production")
+    assert len(document["log_id"]) == 64
+
+
+def test_equal_lines_without_an_id_are_documents_of_their_own(agent: Agent) -> None:
+    before = {document.id for document in agent.stored()}
+    agent.write(*["same words"] * 5, name="equal.log")
+    assert agent.tcp(*["same words"] * 5)
+    agent.wait_for(len(before) + 10)
+    new = [document for document in agent.stored() if document.id not in before]
+    assert [document.source["message"] for document in new] == ["same words"] * 10
+
+
+def test_what_arrived_is_never_overwritten(agent: Agent) -> None:
+    agent.write(
+        line(
+            timestamp=MOMENT,
+            service="mine",
+            environment="test",
+            tags=["own"],
+            user_id="u",
+            level="CRITICAL",
+            log_id="kept",
+        ),
+        line(timestamp=MOMENT, level="INFO", log_id="filled"),
+        line(timestamp=MOMENT, level="WARNING", user_id="u", log_id="user"),
+    )
+    kept, filled, user = stored(agent, "kept", "filled", "user")
+    assert (kept["service"], kept["environment"]) == ("mine", "test")
+    assert kept["tags"] == ["own", "user_action", "error"]
+    assert (filled["service"], filled["environment"]) == ("python-app", "production")
+    assert "tags" not in filled
+    assert user["tags"] == ["user_action"]
+
+
+def test_an_otlp_record_of_another_sdk_gets_what_it_lacks(agent: Agent) -> None:
+    before = {document.id for document in agent.stored()}
+    resource = {"service.name": "other", "deployment.environment.name": "qa"}
+    assert agent.otlp({"timestamp": MOMENT, "level": "INFO", "message": "hello"}, resource=resource)
+    assert agent.otlp({"message": "nothing"}, resource={"service.name": "unknown_service:python"})
+    agent.wait_for(len(before) + 2)
+    new = {document.source["message"]: document.source for document in agent.stored() if document.id not in before}
+    assert (new["hello"]["service"], new["hello"]["environment"]) == ("other", "qa")
+    assert (new["nothing"]["service"], new["nothing"]["environment"]) == ("python-app", "production")
+    assert new["hello"]["log_id"] != new["nothing"]["log_id"]
+
+
+def test_an_application_chooses_neither_index_nor_id_by_attributes(agent: Agent) -> None:
+    extras = {"elasticsearch.index": "elsewhere", "elasticsearch.document_id": "chosen", "log_id": "own-id"}
+    assert agent.otlp({"timestamp": MOMENT, "message": "x", **extras})
+    (document,) = stored(agent, "own-id")
+    assert document["elasticsearch.index"] == "elsewhere"
+
+
+def test_the_configuration_is_valid_and_a_mistyped_copy_is_not(tmp_path: Path) -> None:
+    validate(AGENT)
+    for right, wrong in (
+        ("receivers:", "recievers:"),
+        ("on_truncate", "on_truncated"),
+        ("log.body", "log.bodi"),
+        ("[file_storage, ", "[file_store, "),
+    ):
+        mistyped = tmp_path / "agent.yaml"
+        mistyped.write_text(AGENT.read_text().replace(right, wrong, 1))
+        with pytest.raises(AssertionError, match="status 1"):
+            validate(mistyped)
