@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from otel_distro.monitoring.files import generated, write
 from otel_distro.monitoring.objectives import Objectives
 from otel_distro.monitoring.parameters import Parameters
 from tests.alert_cases.model import Case, Firing, counted
-from tests.alert_cases.render import CASES, RECORDED, RULES, promtool_file, rendered
+from tests.alert_cases.render import CASES, RECORDED, promtool_file, rendered
 from tests.processes import ROOT
 from tests.services import alertmanager, prometheus, promtool3
 from tests.services.prometheus import Prometheus
@@ -83,7 +84,7 @@ def test_the_texts_of_a_service_of_ones_own_are_as_readable_in_chinese(tmp_path:
     )
     series = {counted("200"): "0+94x20", counted("500"): "0+6x20", counted("500", job="other"): "0+6x20"}
     case = Case("fires", "fires in Chinese, for this service alone", "HighErrorRate", series, {"12m": [firing]})
-    (tmp_path / "case.yml").write_text(promtool_file(RULES["requests"], [rendered(case)], str(tmp_path)))
+    (tmp_path / "case.yml").write_text(promtool_file("requests", [rendered(case)], str(tmp_path)))
     for promtool in GENERATIONS.values():
         assert "SUCCESS" in promtool("test", "rules", tmp_path / "case.yml")
 
@@ -182,3 +183,12 @@ def test_the_receivers_all_say_when_it_is_over() -> None:
     ways = [way for receiver in receivers for kind in receiver if kind != "name" for way in receiver[kind]]
     assert len(ways) == 5
     assert all(way["send_resolved"] for way in ways)
+
+
+def test_the_ports_of_the_collector_are_those_that_its_configuration_opens() -> None:
+    agent = (ROOT / "collector-config" / "agent.yaml").read_text()
+    opened = re.findall(r"\$\{env:(?:TELEMETRY_PORT:-|PROMETHEUS_ENDPOINT:-localhost:)(\d+)\}", agent)
+    for name in ("prometheus.yml", "prometheus-agent.yml"):
+        jobs = yaml.safe_load((FOLDER / name).read_text())["scrape_configs"]
+        scraped = [job["static_configs"][0]["targets"] for job in jobs if job["job_name"].startswith("otel-collector")]
+        assert sorted(scraped) == sorted([f"localhost:{port}"] for port in opened)

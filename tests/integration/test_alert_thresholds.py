@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.alert_cases import requests
 from tests.alert_cases.model import QUIET, Case, Firing
-from tests.alert_cases.render import RULES, promtool_file, rendered
+from tests.alert_cases.render import promtool_file, rendered
 from tests.integration.test_shop import Shop, running_shop
 from tests.processes import ROOT
 from tests.services import prometheus
@@ -52,7 +52,7 @@ def moved(shop: Shop, paths: Sequence[str], threads: int) -> Mapping[str, str]:
 def judged(alert: str, series: Mapping[str, str], firing: Sequence[Firing], folder: Path) -> None:
     """Let promtool say what fires, with the committed rules."""
     case = Case("fires", "on the page of a real shop", alert, series, {"15m": firing})
-    (folder / "case.yml").write_text(promtool_file(RULES["requests"], [rendered(case)], str(FOLDER)))
+    (folder / "case.yml").write_text(promtool_file("requests", [rendered(case)], str(FOLDER)))
     assert "SUCCESS" in prometheus.promtool("test", "rules", folder / "case.yml")
 
 

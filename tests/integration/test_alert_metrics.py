@@ -1,0 +1,263 @@
+"""Every metric and label of rules and runbook is one that the shop, the Collector or the node exporter really exposes.
+
+All of them run here, a real Prometheus scrapes them and evaluates the rules at a sixtieth of their pace; what it then
+has is the catalog that expressions are held to. Five broken copies show that each kind of fault is found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from examples.shop.plan import make_plan
+from examples.shop.traffic import run_traffic
+from otel_distro.monitoring.files import generated, write
+from otel_distro.monitoring.parameters import EXAMPLE_JOB, Parameters
+from tests.integration.test_shop import running_shop
+from tests.processes import ROOT, AppProcess
+from tests.promql_lint import Catalog, faults
+from tests.services import prometheus
+from tests.services.collector import Collector
+from tests.services.node_exporter import NodeExporter
+from tests.services.prometheus import Prometheus
+from tests.support import free_port, wait_for_http, wait_until
+from tests.webhooks import Bulk, listening
+
+FILES = generated(Parameters())
+PACED = Parameters(pace=1 / 60)
+CONFIG = """
+global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
+rule_files: [rules/*.yml, alerts/*.yml]
+scrape_configs:
+  - {{job_name: python-app, static_configs: [{{targets: ["localhost:{shop}", "localhost:{troubled}"]}}]}}
+  - {{job_name: otel-collector, static_configs: [{{targets: ["127.0.0.1:{collector}"]}}]}}
+  - {{job_name: node, static_configs: [{{targets: ["{node}"]}}]}}
+"""
+FOLDER = ROOT / "collector-config" / "prometheus"
+
+
+@dataclass(frozen=True)
+class World:
+    """A Prometheus with everything in it, what it knows, and where its Collector reads logs and sends them."""
+
+    server: Prometheus
+    catalog: Catalog
+    logs: Path
+    bulk: Bulk
+
+    def told_of(self, alert: str) -> str:
+        """Wait until an alert fires, and return its description."""
+
+        def told() -> list[str]:
+            alerts = self.server.api("alerts")["alerts"]
+            firing = [one for one in alerts if one["state"] == "firing" and one["labels"]["alertname"] == alert]
+            return [one["annotations"]["description"] for one in firing]
+
+        return wait_until(told, 60, what=lambda: f"{alert}: {self.server.api('alerts')}", every=0.2)[0]
+
+
+@pytest.fixture(scope="module")
+def world(
+    prometheus_binary: Path,
+    collector_binary: Path,
+    node_exporter_binary: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    with ExitStack() as running:
+        bulk = Bulk()
+        running.enter_context(listening(bulk))
+        collector = running.enter_context(collecting(collector_binary, folder / "collector", bulk))
+        node = running.enter_context(NodeExporter(node_exporter_binary))
+        troubled = free_port()
+        running.enter_context(troubled_service(troubled))
+        shop = running.enter_context(running_shop(folder))
+        write(folder, generated(PACED))
+        config = CONFIG.format(
+            shop=shop.metrics_port, troubled=troubled, collector=collector.env["TELEMETRY_PORT"], node=node.address
+        )
+        server = running.enter_context(Prometheus(prometheus_binary, config, folder))
+        server.wait_for_scrape("python-app")
+        write_logs(folder / "logs", "a", "b")
+        run_traffic(shop.url, make_plan(30, seed=3))
+        wait_until(lambda: bulk.refused, what="documents that are refused")
+        run_traffic(shop.url, make_plan(30, seed=4))
+        wait_until(lambda: not missing(server), what=lambda: f"every recorded series: {missing(server)}", every=0.3)
+        server.wait_for_scrape("otel-collector")
+        yield World(server, known(server), folder / "logs", bulk)
+
+
+def collecting(binary: Path, folder: Path, bulk: Bulk) -> Collector:
+    """A Collector with the project's own configuration, which reads the logs and sends to the bulk endpoint."""
+    env = {"LOG_GLOB": str(folder.parent / "logs" / "*.log"), "ELASTICSEARCH_URL": bulk.url}
+    folder.mkdir()
+    return Collector(binary, [ROOT / "collector-config" / "agent.yaml"], folder, env)
+
+
+def troubled_service(port: int) -> AppProcess:
+    """A service whose instruments have more label values than places."""
+    env = {
+        "OTEL_SERVICE_NAME": "troubled",
+        "OTEL_EXPORTER_PROMETHEUS_PORT": str(port),
+        "OTEL_DISTRO_SERIES_LIMIT": "5",
+    }
+    service = AppProcess(["opentelemetry-instrument", "python", "-m", "tests.data.apps.troubled"], env)
+    wait_for_http(f"http://localhost:{port}/metrics")
+    return service
+
+
+def write_logs(folder: Path, *ids: str) -> None:
+    """Lines of a service that is logged of beside the shop's own."""
+    lines = [
+        {"timestamp": "2026-01-01T00:00:00.000000Z", "level": "INFO", "message": "x", "log_id": log_id}
+        for log_id in ids
+    ]
+    folder.mkdir(exist_ok=True)
+    with (folder / "other.log").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def recorded() -> set[str]:
+    """The names of all recorded series."""
+    return {rule["record"] for rule in all_rules() if "record" in rule}
+
+
+def all_rules() -> list[dict[str, Any]]:
+    """Every rule of the files as they are committed."""
+    documents = [yaml.safe_load(text) for name, text in FILES.items() if name.endswith(".yml")]
+    return [rule for document in documents for group in document["groups"] for rule in group["rules"]]
+
+
+def missing(server: Prometheus) -> set[str]:
+    """The recorded series that are not there yet."""
+    return recorded() - set(server.api("label/__name__/values"))
+
+
+def known(server: Prometheus) -> Catalog:
+    """Every metric with the labels of all of its series."""
+    labels: dict[str, set[str]] = {}
+    for series in server.api("series", **{"match[]": '{__name__=~".+"}'}):
+        labels.setdefault(series["__name__"], set()).update(series)
+    return {name: frozenset(found) for name, found in labels.items()}
+
+
+def runbook_queries() -> list[str]:
+    """Every query of the runbook, a line each."""
+    blocks = re.findall(r"```promql\n(.*?)```", FILES["runbook.md"], re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def name_of(rule: dict[str, Any]) -> str:
+    return str(rule.get("record") or rule["alert"] + rule["labels"].get("long", ""))
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=name_of)
+def test_every_rule_names_only_what_is_exposed(rule: dict[str, Any], world: World) -> None:
+    assert faults(rule["expr"], world.catalog) == []
+
+
+@pytest.mark.parametrize("query", sorted(set(runbook_queries())))
+def test_every_query_of_the_runbook_names_only_what_is_exposed_and_is_answered(query: str, world: World) -> None:
+    assert faults(query, world.catalog) == []
+    world.server.query(query)
+
+
+def test_the_queries_of_the_runbook_are_of_the_job_that_is_scraped(world: World) -> None:
+    assert f'job="{EXAMPLE_JOB}"' in "".join(runbook_queries())
+    answered = [query for query in set(runbook_queries()) if world.server.query(query)]
+    assert len(answered) >= 0.9 * len(set(runbook_queries())), set(runbook_queries()) - set(answered)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in all_rules() if "record" in rule], ids=name_of)
+def test_a_recorded_series_has_exactly_the_labels_that_its_name_says(rule: dict[str, Any], world: World) -> None:
+    level = rule["record"].partition(":")[0]
+    labels = {"job_payment_method": {"job", "payment_method"}}.get(level, set(level.split("_")))
+    assert world.catalog[rule["record"]] - {"__name__"} == labels
+
+
+def test_every_rule_was_evaluated_without_an_error_or_a_warning(world: World) -> None:
+    rules = [rule for group in world.server.api("rules")["groups"] for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert not [line for line in world.server.log.splitlines() if "level=warn" in line or "level=error" in line]
+
+
+def test_the_alerts_on_telemetry_fire_for_the_troubled_service_with_readable_texts(world: World) -> None:
+    overflowing = r"Measurements of signups at python-app that went into the overflow series in the last 15s: \d+\. .*"
+    assert re.fullmatch(overflowing, world.told_of("SeriesLimitReached"))
+    rejected = "Values of revenue_total at python-app that could not be recorded in the last 15s: 1."
+    assert world.told_of("TelemetryRejected") == rejected
+
+
+BROKEN = {
+    "ungrouped ratio": (
+        "job:http_request_errors:ratio_rate5m",
+        'rate(http_requests_total{status=~"5.."}[5m]) / rate(http_requests_total[5m])',
+        "not summed up",
+    ),
+    "quantile without rate": (
+        "job:http_request_duration_seconds:p95_rate5m",
+        "histogram_quantile(0.95, sum by (le, job) (http_request_duration_seconds_bucket))",
+        "without a rate",
+    ),
+    "wrong label": (
+        "job:http_request_errors:ratio_rate5m",
+        'sum(rate(http_requests_total{status_code=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))',
+        "http_requests_total has no label status_code",
+    ),
+    "misspelt metric": (
+        "job:http_requests:rate5m",
+        "sum by (job) (rate(http_request_total[5m]))",
+        "there is no metric http_request_total",
+    ),
+    "or vector(0)": ("LowRequestRate", "(job:http_requests:rate5m or vector(0)) < 1", "`or vector()`"),
+}
+
+
+def broken_copy(kind: str, folder: Path) -> None:
+    """The committed files with one expression broken."""
+    name, expression, _ = BROKEN[kind]
+    for part in ("rules", "alerts", "tests"):
+        shutil.copytree(FOLDER / part, folder / part)
+    for file in (*folder.glob("rules/*.yml"), *folder.glob("alerts/*.yml")):
+        document = yaml.safe_load(file.read_text())
+        for group in document["groups"]:
+            for rule in group["rules"]:
+                if name in (rule.get("record"), rule.get("alert")):
+                    rule["expr"] = expression
+        file.write_text(yaml.safe_dump(document))
+
+
+def found_in(folder: Path, catalog: Catalog) -> list[str]:
+    """What is wrong with the rules below a folder."""
+    documents = [yaml.safe_load(file.read_text()) for file in (*folder.glob("rules/*"), *folder.glob("alerts/*"))]
+    rules = [rule for document in documents for group in document["groups"] for rule in group["rules"]]
+    return [fault for rule in rules for fault in faults(rule["expr"], catalog)]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_copy_is_found_by_its_expression_and_by_what_it_does(kind: str, world: World, tmp_path: Path) -> None:
+    broken_copy(kind, tmp_path)
+    found = found_in(tmp_path, world.catalog)
+    assert found
+    assert all(BROKEN[kind][2] in fault for fault in found)
+    with pytest.raises(AssertionError, match="FAILED"):
+        prometheus.promtool("test", "rules", tmp_path / "tests" / "requests_test.yml")
+
+
+def test_documents_that_are_refused_and_an_endpoint_that_takes_nothing_are_told_of(world: World) -> None:
+    write_logs(world.logs, "c", "d", "e")
+    refused = world.told_of("LogsRefusedByElasticsearch")
+    assert re.fullmatch(r"Documents of .* refused in the last 15s for document_parsing_exception: [\d.]+\.", refused)
+    world.bulk.status = 503
+    write_logs(world.logs, "f")
+    stalled = world.told_of("LogPipelineStalled")
+    assert re.fullmatch(r"The queue to Elasticsearch of .* holds [\d.]+k? .*nothing has been sent for 5s\.", stalled)
