@@ -17,6 +17,8 @@ import pytest
 from otel_distro.analyzer.analyzer import LogAnalyzer
 from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_dsl import FIELD_TYPES
+from otel_distro.analyzer.elastic_setup import install as set_up_with
+from otel_distro.analyzer.elastic_template import templates
 from otel_distro.analyzer.elasticsearch import ElasticsearchStore
 from otel_distro.errors import StoreError
 from tests import certificates
@@ -263,6 +265,34 @@ def secured(elasticsearch_home: Path, authority: Certificates) -> Iterator[Elast
 def _secured(server: Elasticsearch, authority: Certificates, **arguments: Any) -> LogAnalyzer:
     ca_certs = authority.authority.certificate
     return LogAnalyzer(server.url, **{"ca_certs": ca_certs, "now": lambda: NOW, **arguments})
+
+
+def test_a_key_with_the_least_rights_that_the_readme_names_is_enough(
+    secured: Elasticsearch, authority: Certificates
+) -> None:
+    rights = {"reader": {"index": [{"names": ["python-app-*"], "privileges": ["read", "view_index_metadata"]}]}}
+    with _secured(secured, authority, api_key=secured.create_api_key("reader", rights).encoded) as analyzer:
+        for ask in ASK.values():
+            ask(analyzer)
+        assert len(analyzer.search_errors()) == 2
+
+
+def test_a_key_of_other_indices_is_told_what_it_may_not(secured: Elasticsearch, authority: Certificates) -> None:
+    rights = {"other": {"index": [{"names": ["other-*"], "privileges": ["read", "view_index_metadata"]}]}}
+    key = secured.create_api_key("other", rights).encoded
+    text = _sentence(_secured(secured, authority, api_key=key, index="python-app-2025.03.02"))
+    assert text.startswith(f"the api_key may not do this with python-app-2025.03.02 at {secured.url}: ")
+
+
+def test_the_setup_needs_one_right_and_says_when_it_is_missing(secured: Elasticsearch, authority: Certificates) -> None:
+    def set_up(rights: dict[str, Any]) -> list[tuple[str, str]]:
+        key = secured.create_api_key("setup", {"setup": rights}).encoded
+        address = Address.of(secured.url, api_key=key, ca_certs=authority.authority.certificate)
+        return list(set_up_with(address, templates()))
+
+    assert [name for name, _ in set_up({"cluster": ["manage_index_templates"]})] == [*templates()]
+    with pytest.raises(StoreError, match="the api_key may not do this with python-app"):
+        set_up({"cluster": ["monitor"]})
 
 
 def test_a_password_opens_over_the_private_authority(secured: Elasticsearch, authority: Certificates) -> None:
