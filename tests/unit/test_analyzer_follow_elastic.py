@@ -90,6 +90,18 @@ def test_a_document_of_the_future_hides_no_other() -> None:
         assert _names(followed.new()) == [f"{number}"]
 
 
+def test_a_document_of_the_future_that_comes_meanwhile_hides_no_other() -> None:
+    server = Server()
+    followed = _followed(server)
+    followed.latest(1)
+    server.add("future", 86_400 * 365)
+    assert _names(followed.new()) == ["future"]
+    for number in range(100):
+        server.clock += timedelta(seconds=1)
+        server.add(f"{number}", number)
+        assert _names(followed.new()) == [f"{number}"]
+
+
 def test_after_a_long_silence_of_the_server_nothing_is_missing() -> None:
     server = Server()
     server.add("old", -1)
