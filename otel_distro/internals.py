@@ -26,6 +26,7 @@ PRIVATE_NAMES: Final = (
     (_CONFIGURATION, "_import_tracer_configurator"),
     (_CONFIGURATION, "_import_meter_configurator"),
     (_CONFIGURATION, "_import_logger_configurator"),
+    ("opentelemetry.trace.propagation", "_SPAN_KEY"),
     ("opentelemetry._logs", "set_logger_provider"),
     ("opentelemetry._logs", "get_logger_provider"),
     ("opentelemetry._logs", "LogRecord"),
@@ -83,6 +84,22 @@ def provider_configurator(signal: str, name: str | None) -> dict[str, Any]:
     lost = f"OTEL_PYTHON_{signal.upper()}_CONFIGURATOR is not in force"
     load = _private(_CONFIGURATION, f"_import_{signal}_configurator", lost)
     return {f"_{signal}_configurator": load(name)} if load else {}
+
+
+def current_span_context() -> Callable[[], Any]:
+    """Return what gives the context of the current span, or None where there is none; quicker than the API's way."""
+    from opentelemetry.context import get_current
+    from opentelemetry.trace import Span, get_current_span
+
+    key = _find("opentelemetry.trace.propagation", "_SPAN_KEY")
+    if key is None:
+        return lambda: get_current_span().get_span_context()
+
+    def span_context() -> Any:
+        span = get_current().get(key)
+        return span.get_span_context() if span is not None and isinstance(span, Span) else None
+
+    return span_context
 
 
 def log_record_types() -> tuple[Any, Any]:

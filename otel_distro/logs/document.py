@@ -20,6 +20,7 @@ from otel_distro.logs.capture import (
     USER_ID,
     capture_of,
 )
+from otel_distro.logs.quick import EARLIEST, LATEST, Quick
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
@@ -55,10 +56,6 @@ _STANDARD_COUNT: Final = len(_BARE)
 _FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
 _STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
 
-# What OTLP and its receivers can say as a moment: not zero, and nanoseconds in 63 bits.
-_EARLIEST: Final = 1
-_LATEST: Final = 9_000_000_000
-
 _second: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
 
@@ -68,7 +65,7 @@ class Documents:
     `limit` is the length of a line in bytes; no text in a document has more characters than that.
     """
 
-    __slots__ = ("_environment", "_redactor", "_service", "limit")
+    __slots__ = ("_environment", "_redactor", "_service", "limit", "quick_line")
 
     def __init__(
         self, service: str = "", environment: str = "", redactor: Redactor | None = None, limit: int = 1 << 20
@@ -77,6 +74,7 @@ class Documents:
         self._environment = environment
         self._redactor = redactor
         self.limit = limit
+        self.quick_line = Quick(service, environment, redactor, limit).line
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Documents:
@@ -261,7 +259,7 @@ class Documents:
 
 def is_moment(created: Any) -> bool:
     """Say whether a record's time is one that every way out can carry, to the same microsecond."""
-    return type(created) in (float, int) and _EARLIEST <= created < _LATEST
+    return type(created) in (float, int) and EARLIEST <= created < LATEST
 
 
 def _is_usual(record: logging.LogRecord) -> bool:

@@ -63,6 +63,7 @@ class JsonFileHandler(_Sink):
         super().__init__(level)
         self._json = formatter or JsonFormatter()
         self.formatter = self._json
+        self._line = self._json.line
         # The base class's own, which the logging module makes anew in the child of a fork.
         self._lock: Any = self.lock
         self._file = LineFile(path)
@@ -83,15 +84,23 @@ class JsonFileHandler(_Sink):
             self._file.open()
         self._warn()
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Emit the record unless a filter refuses it."""
+        if self.filters:
+            return super().handle(record)
+        self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""
+        file = self._file
         try:
-            line = self._json.line(record)
+            line = self._line(record)
             with self._lock:
-                self._file.write(line)
+                file.write(line)
         except Exception:  # noqa: BLE001 -- as at the interpreter's end, when modules are gone
-            self._file.dropped += 1
-        if self._file.problem:
+            file.dropped += 1
+        if file.problem:
             self._warn()
 
     def close(self) -> None:

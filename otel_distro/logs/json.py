@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import orjson
 
-from otel_distro.logs.capture import DOCUMENT, LINE, capture_of
+from otel_distro.logs.capture import DOCUMENT, LINE, PRIVATE, SIZE, capture_of
 from otel_distro.logs.document import FIELDS, Documents
+from otel_distro.logs.quick import with_plain_line_ends
 from otel_distro.logs.values import Plainer, cut
 from otel_distro.settings import Settings
 
-# Unicode's further line ends: JSON allows them in texts, but readers that split lines do not.
-_LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 _MARK: Final = 40  # bytes that the mark of a cut takes at most
 
 
@@ -38,10 +37,7 @@ def encoded(document: dict[str, Any], limit: int) -> tuple[bytes, dict[str, Any]
 
 def _line(document: Any) -> bytes:
     line = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
-    if not line.isascii():
-        for raw, escaped in _LINE_ENDS:
-            line = line.replace(raw, escaped)
-    return line
+    return line if line.isascii() else with_plain_line_ends(line)
 
 
 def _fitted(document: dict[str, Any], limit: int) -> dict[str, Any]:
@@ -127,19 +123,30 @@ class JsonFormatter(logging.Formatter):
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record's line with its newline, the same one at each call."""
-        capture = capture_of(record)
+        capture = getattr(record, PRIVATE, None)
+        if type(capture) is not list or len(capture) != SIZE:
+            capture = capture_of(record)
         line: bytes | None = capture[LINE]
         if line is None:
             documents = self._documents
-            document = capture[DOCUMENT] or documents.made(record, capture)
+            document = capture[DOCUMENT]
+            if document is None:
+                line = capture[LINE] = documents.quick_line(record, capture)
+                if line is not None:
+                    return line
+                document = documents.made(record, capture)
             line, capture[DOCUMENT] = encoded(document, documents.limit)
             capture[LINE] = line
         return line
 
     def document(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the document that the record's line holds."""
-        self.line(record)
-        return self._documents.of(record)
+        line = self.line(record)
+        capture = capture_of(record)
+        document: dict[str, Any] | None = capture[DOCUMENT]
+        if document is None:
+            document = capture[DOCUMENT] = orjson.loads(line)
+        return document
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line without its newline."""

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+LOOK_AFTER: Final = 0.001  # seconds between two looks at what the path names: a look costs as much as a write
 OPEN_AGAIN_AFTER: Final = 1.0  # seconds between two attempts to open a file that cannot be opened
+_NOW: Final = float("-inf")
 _FILE_MODE: Final = 0o640
 _FOLDER_MODE: Final = 0o750
 _SETTLING: Final = 0.02  # seconds; a neighbour's write is over by then, or has made the file longer
@@ -29,8 +31,9 @@ class LineFile:
 
     - Several processes can append to one file: O_APPEND keeps their lines whole, of any length (POSIX.1-2017 `write`;
       Linux holds the inode's lock for the length of one write).
-    - Rotation: each write compares the path's device and inode with the open file's (logrotate `create`, a deleted file
-      or folder) and opens anew; after `copytruncate` O_APPEND goes on at the new end.
+    - Rotation: a write compares the path's device and inode with the open file's (logrotate `create`, a deleted file or
+      folder) and opens anew, where that was not done in the last millisecond: lines that come so close to a rotation go
+      to the old file. After `copytruncate` O_APPEND goes on at the new end.
     - A line that could be written only in part is isolated: the next line begins with a line end of its own.
     - What cannot be written is dropped and counted in `dropped`; the first drop of a period leaves a sentence in
       `problem`, which the caller takes away. A file that cannot be opened is tried again once a second.
@@ -50,6 +53,7 @@ class LineFile:
         self._failing = False
         self._open_error: Exception | None = None
         self._open_again_at = -1.0
+        self._look_at = _NOW
 
     def open(self) -> None:
         """Open the file now, so that a path that cannot be used is known at once."""
@@ -58,12 +62,17 @@ class LineFile:
 
     def write(self, line: bytes) -> None:
         """Append a line, which ends with its line end."""
-        current = self._is_current() or self._open()
-        if not current:
-            self._fail("opened", self._open_error)
-            if not self._is_linked():
-                self.dropped += 1
-                return
+        current = True
+        now = self._clock()
+        if now >= self._look_at:
+            current = self._is_current() or self._open()
+            if not current:
+                self._fail("opened", self._open_error)
+                if not self._is_linked():
+                    self.dropped += 1
+                    return
+            else:
+                self._look_at = now + LOOK_AFTER
         if self._doubtful:
             self._doubtful = False
             if self._ends_within_line():
@@ -75,6 +84,7 @@ class LineFile:
             self._failing = self._failing and not current
         except OSError as error:
             self._doubtful = True
+            self._look_at = _NOW
             self.dropped += 1
             self._fail("written", error)
 
@@ -83,6 +93,7 @@ class LineFile:
         descriptor, self._descriptor = self._descriptor, -1
         self._identity = (-1, -1)
         self._open_again_at = -1.0
+        self._look_at = _NOW
         if descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.close(descriptor)

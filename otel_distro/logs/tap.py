@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from otel_distro.logs.capture import PRIVATE, TAPPED, CapturingFactory, capture_of
+from otel_distro.logs.capture import PRIVATE, SIZE, TAPPED, CapturingFactory, capture_of
 
 
 class OwnLevel(int):
@@ -69,8 +69,8 @@ class Tap:
             if not self.sinks:
                 original(logger, record)
                 return
-            found = record.__dict__.get(PRIVATE)
-            capture = capture_of(record)
+            found = getattr(record, PRIVATE, None)
+            capture = found if type(found) is list and len(found) == SIZE else capture_of(record)
             seen, capture[TAPPED] = capture[TAPPED], True
             level = root.level
             try:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from otel_distro.logs.line_file import OPEN_AGAIN_AFTER, LineFile
+from otel_distro.logs.line_file import LOOK_AFTER, OPEN_AGAIN_AFTER, LineFile
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands until it is moved, or goes on by `step` seconds at each look."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 0.0) -> None:
         self.now = 100.0
+        self._step = step
 
     def __call__(self) -> float:
+        self.now += self._step
         return self.now
 
 
@@ -51,7 +53,7 @@ def test_the_path_stays_the_same_when_the_process_changes_its_folder(
 
 def test_a_renamed_file_is_left_and_a_new_one_opened(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
-    file = LineFile(path)
+    file = LineFile(path, Clock(LOOK_AFTER))
     file.write(b"one\n")
     path.rename(tmp_path / "x.log.1")
     file.write(b"two\n")
@@ -67,12 +69,24 @@ def test_a_renamed_file_is_left_and_a_new_one_opened(tmp_path: Path) -> None:
 
 def test_a_deleted_file_and_folder_are_made_again(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "x.log"
-    file = LineFile(path)
+    file = LineFile(path, Clock(LOOK_AFTER))
     file.write(b"one\n")
     path.unlink()
     path.parent.rmdir()
     file.write(b"two\n")
     assert path.read_bytes() == b"two\n"
+
+
+def test_lines_right_after_a_look_go_where_it_led(tmp_path: Path) -> None:
+    path, clock = tmp_path / "x.log", Clock()
+    file = LineFile(path, clock)
+    file.write(b"one\n")
+    path.rename(tmp_path / "x.log.1")
+    file.write(b"two\n")
+    clock.now += LOOK_AFTER
+    file.write(b"three\n")
+    assert (tmp_path / "x.log.1").read_bytes() == b"one\ntwo\n"
+    assert path.read_bytes() == b"three\n"
 
 
 def test_a_truncated_file_is_continued_at_its_start(tmp_path: Path) -> None:
@@ -147,7 +161,7 @@ def test_a_full_disk_is_one_problem_and_each_line_is_counted() -> None:
 def test_a_second_period_of_failure_is_a_second_problem(tmp_path: Path) -> None:
     link = tmp_path / "x.log"
     link.symlink_to("/dev/full")
-    file = LineFile(link)
+    file = LineFile(link, Clock(LOOK_AFTER))
     file.write(b"one\n")
     first, file.problem = file.problem, ""
     link.unlink()

@@ -1,0 +1,124 @@
+"""The quick way makes the bytes that the way by the document makes, or leaves the record to it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+
+from otel_distro import context
+from otel_distro.logs.capture import PRIVATE, CapturingFactory, capture_of
+from otel_distro.logs.document import Documents
+from otel_distro.logs.json import JsonFormatter, encoded
+from otel_distro.logs.quick import _PLACES_LIMIT, Quick
+from otel_distro.redaction import Redactor
+
+LIMIT = 4096
+SPAN = NonRecordingSpan(SpanContext(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0xF067AA0BA902B7, False, TraceFlags(1)))
+DOCUMENTS = Documents("shop", "prod", Redactor(), LIMIT)
+
+
+def record_of(message: Any = "hello", *args: Any, extra: Any = None, exc_info: Any = None) -> logging.LogRecord:
+    record = logging.getLogger("shop").makeRecord("shop", 20, "/a/app.py", 7, message, args, exc_info, "f", extra)
+    capture_of(record)
+    return record
+
+
+def quick(record: logging.LogRecord, documents: Documents = DOCUMENTS) -> bytes | None:
+    return documents.quick_line(record, capture_of(record))
+
+
+def by_document(record: logging.LogRecord, documents: Documents = DOCUMENTS) -> bytes:
+    return encoded(documents.made(record, capture_of(record)), documents.limit)[0]
+
+
+TEXTS = st.text(max_size=40) | st.sampled_from([
+    "password=hunter2", "card 4111 1111 1111 1111", "a\u2028b\x85c", '"\\\n', "%", "Authorization: Bearer abc123def",
+]) | st.characters(categories=["Cs"])  # fmt: skip
+
+
+ARGUMENTS = TEXTS | st.integers() | st.none() | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)
+
+
+@given(
+    TEXTS,
+    st.lists(ARGUMENTS, max_size=2),
+    st.floats() | st.floats(1, 5e9) | st.integers(0, 10**9),
+    st.none() | st.text(max_size=5),
+    st.booleans(),
+    st.fixed_dictionaries({}, optional={
+        "name": TEXTS | st.none(), "levelname": TEXTS | st.none(), "module": TEXTS | st.none(),
+        "funcName": TEXTS | st.none(), "lineno": st.integers() | st.floats() | st.none(),
+    }),
+)  # fmt: skip
+def test_both_ways_make_the_same_bytes(
+    message: str, args: list[Any], created: Any, user: str | None, traced: bool, own: dict[str, Any]
+) -> None:
+    token = context.user_id.set(user)
+    try:
+        with use_span(SPAN if traced else NonRecordingSpan(SpanContext(0, 0, False))):
+            record = record_of(message, *args)
+    finally:
+        context.user_id.reset(token)
+    record.__dict__.update(own, created=created)
+    line = quick(record)
+    if line is not None:
+        assert line == by_document(record)
+
+
+@pytest.mark.parametrize("message", ["hello", "é\u2028", "password=hunter2", "x" * 3000])
+@pytest.mark.parametrize("documents", [DOCUMENTS, Documents(), Documents("shop", redactor=None)], ids=str)
+def test_ordinary_records_go_the_quick_way(message: str, documents: Documents) -> None:
+    record = record_of(message)
+    assert quick(record, documents) == by_document(record, documents)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        record_of("hello", extra={"a": 1}),
+        record_of("hello", exc_info=(ValueError, ValueError("x"), None)),
+        record_of(5),
+        record_of("%d", "no number"),
+        record_of("\udc80"),
+        record_of("x" * 5000),
+        logging.makeLogRecord({"msg": "hello", PRIVATE: None}),
+    ],
+    ids=["extra", "exception", "no text", "arguments that do not fit", "surrogate", "long", "handmade"],
+)
+def test_every_other_record_is_left_to_its_document(record: logging.LogRecord) -> None:
+    assert quick(record) is None
+    assert JsonFormatter(DOCUMENTS).line(record) == by_document(record)
+
+
+def test_a_document_that_is_asked_for_later_is_what_the_line_holds() -> None:
+    arguments = ["first"]
+    record = record_of("%s", arguments)
+    formatter = JsonFormatter(DOCUMENTS)
+    line = formatter.line(record)
+    arguments[0] = "changed since"
+    assert formatter.document(record)["message"] == "['first']"
+    assert encoded(formatter.document(record), LIMIT)[0] == line
+
+
+def test_places_are_bounded() -> None:
+    maker = Quick("", "", None, LIMIT)
+    for number in range(_PLACES_LIMIT + 10):
+        record = record_of()
+        record.lineno = number
+        assert maker.line(record, capture_of(record)) is not None
+    assert len(maker._places) <= _PLACES_LIMIT
+
+
+def test_records_of_the_factory_are_ordinary() -> None:
+    factory = CapturingFactory()
+    factory.install()
+    try:
+        assert quick(logging.getLogger("a").makeRecord("a", 20, "a.py", 1, "m", (), None)) is None  # no function
+        assert quick(logging.getLogger("a").makeRecord("a", 20, "a.py", 1, "m", (), None, "f")) is not None
+    finally:
+        factory.remove()
