@@ -108,12 +108,14 @@ def _start(settings: Settings, auto_version: str) -> Iterator[str]:
         _isolated("logging", lambda: _start_logging(settings, None))
     else:
         resource = _resource(auto_version)
-        _isolated("traces", lambda: exporters.start_traces(settings, resource, _isolated))
-        _isolated("metrics", lambda: exporters.start_metrics(settings, resource, _isolated))
+        outlets: list[Any] = []
+        _isolated("traces", lambda: exporters.start_traces(settings, resource, _isolated, outlets))
+        _isolated("metrics", lambda: exporters.start_metrics(settings, resource, _isolated, outlets))
         _isolated("metrics of several processes", _name_group)
-        logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated))
+        logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated, outlets))
         _isolated("logging", lambda: _start_logging(settings, logs))
-        _isolated("flushing at the end", lambda: _watch_ending(settings, logs))
+        if outlets:
+            _isolated("sending at the end", lambda: _watch_ending(settings, outlets, logs))
     yield from settings.problems
 
 
@@ -166,16 +168,15 @@ def _start_logging(settings: Settings, logger_provider: Any) -> None:
     )
 
 
-def _watch_ending(settings: Settings, logger_provider: Any) -> None:
-    """Have what is queued sent at the end of the process, where anything is sent at all."""
-    from opentelemetry.metrics import get_meter_provider
+def _watch_ending(settings: Settings, outlets: list[Any], logger_provider: Any) -> None:
+    """Have what is queued sent at the end of the process, and what is dropped shown from the start."""
     from opentelemetry.trace import get_tracer_provider
 
     from otel_distro.ending import Ending
 
-    names = {*settings.traces_exporters, *settings.metrics_exporters, *settings.logs_exporters}
-    if names - {"none", "prometheus"}:
-        Ending([get_tracer_provider(), get_meter_provider(), logger_provider]).watch()
+    Ending(outlets, [get_tracer_provider(), logger_provider], settings.exit_timeout).watch()
+    for outlet in outlets:
+        outlet.ledger.show()
 
 
 def _declarative(path: str) -> None:

@@ -23,8 +23,11 @@ _PROTOCOL_EXPORTERS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_
 _logger = logging.getLogger(__name__)
 
 
-def start_traces(settings: Settings, resource: Resource, isolated: Isolated) -> None:
-    """Make the global tracer provider; one that records nothing where no exporter is named or none starts."""
+def start_traces(settings: Settings, resource: Resource, isolated: Isolated, outlets: list[Any]) -> None:
+    """Make the global tracer provider; one that records nothing where no exporter is named or none starts.
+
+    What sends is added to `outlets`, here and below.
+    """
     from opentelemetry.trace import set_tracer_provider
 
     from otel_distro.tracing import DormantTracerProvider
@@ -36,22 +39,29 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated) -> 
         **internals.provider_configurator("tracer", settings.tracer_configurator),
     )
     for exporter in _started("traces", settings.traces_exporters, settings, isolated):
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from otel_distro.delivery.outbox import Batching, Outbox, SpanOutbox
+        from otel_distro.delivery.sender import Sender
 
         attributes.install()
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        batching = Batching(settings.span_delay / 1000, settings.span_batch, settings.span_queue)
+        sender = Sender("traces", exporter)
+        outlets.append(Outbox("OtelDistroSpans", sender, batching, lambda _: 0, settings.exit_timeout))
+        provider.add_span_processor(SpanOutbox(outlets[-1]))
     internals.keep_instance_id(provider, settings.instance_id)
     set_tracer_provider(provider)
 
 
-def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) -> None:
+def start_metrics(settings: Settings, resource: Resource, isolated: Isolated, outlets: list[Any]) -> None:
     """Make the global meter provider with its readers, and serve the page; no provider where no exporter is named."""
     wanted = _names(settings.metrics_exporters)
     readers: list[Any] = []
     if "prometheus" in wanted:
         readers.append(isolated("metrics exporter 'prometheus'", lambda: _page_reader(settings)))
     others = tuple(name for name in wanted if name != "prometheus")
-    readers.extend(map(_reader_of, _started("metrics", others, settings, isolated)))
+    for exporter in _started("metrics", others, settings, isolated):
+        readers.append(_reader_of(exporter, settings))
+        if hasattr(readers[-1], "hurry"):
+            outlets.append(readers[-1])
     readers = [reader for reader in readers if reader is not None]
     if not readers:
         return
@@ -69,15 +79,31 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated) ->
         isolated("the metrics page", lambda: _serve_page(settings))
 
 
-def start_logs(settings: Settings, resource: Resource, isolated: Isolated) -> Any:
+def start_logs(settings: Settings, resource: Resource, isolated: Isolated, outlets: list[Any]) -> Any:
     """Make the global logger provider and return it; None where no exporter is named or none starts."""
     exporters = list(_started("logs", settings.logs_exporters, settings, isolated))
     if not exporters:
         return None
+    from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
+    from otel_distro.delivery.sender import Sender
+
+    batching = Batching(settings.log_delay / 1000, settings.log_batch, settings.log_queue)
+    boxes = [
+        Outbox("OtelDistroLogs", Sender("logs", exporter), batching, _record_size, settings.exit_timeout)
+        for exporter in exporters
+    ]
     arguments = internals.provider_configurator("logger", settings.logger_configurator)
-    provider = internals.start_log_export(resource, exporters, arguments)
+    provider = internals.start_log_export(
+        resource, lambda readable: [LogOutbox(box, readable) for box in boxes], arguments
+    )
+    if provider is not None:
+        outlets.extend(boxes)
     internals.keep_instance_id(provider, settings.instance_id)
     return provider
+
+
+def _record_size(record: Any) -> int:
+    return int(getattr(record.log_record, internals.RECORD_SIZE, 0))
 
 
 def _names(names: tuple[str, ...]) -> list[str]:
@@ -142,7 +168,12 @@ def _serve_page(settings: Settings) -> None:
     serve_page(settings)
 
 
-def _reader_of(exporter: Any) -> Any:
-    from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+def _reader_of(exporter: Any, settings: Settings) -> Any:
+    from opentelemetry.sdk.metrics.export import MetricReader
 
-    return exporter if isinstance(exporter, MetricReader) else PeriodicExportingMetricReader(exporter)
+    from otel_distro.delivery.metrics import PeriodicReader
+    from otel_distro.delivery.sender import Sender
+
+    if isinstance(exporter, MetricReader):
+        return exporter
+    return PeriodicReader(Sender("metrics", exporter), settings.metric_interval / 1000, settings.exit_timeout)

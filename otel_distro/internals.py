@@ -20,6 +20,9 @@ _logger = logging.getLogger(__name__)
 _CONFIGURATION: Final = "opentelemetry.sdk._configuration"
 _warned: set[str] = set()
 
+# The attribute of a log record that holds how many bytes its line has.
+RECORD_SIZE: Final = "_otel_distro_size"
+
 PRIVATE_NAMES: Final = (
     (_CONFIGURATION, "_import_sampler"),
     (_CONFIGURATION, "_import_id_generator"),
@@ -32,7 +35,7 @@ PRIVATE_NAMES: Final = (
     ("opentelemetry._logs", "LogRecord"),
     ("opentelemetry._logs", "SeverityNumber"),
     ("opentelemetry.sdk._logs", "LoggerProvider"),
-    ("opentelemetry.sdk._logs.export", "BatchLogRecordProcessor"),
+    ("opentelemetry.sdk._logs", "ReadableLogRecord"),
 )
 
 
@@ -112,20 +115,23 @@ def log_record_types() -> tuple[Any, Any]:
     return LogRecord, SeverityNumber
 
 
-def start_log_export(resource: Resource, exporters: Sequence[Any], arguments: dict[str, Any]) -> Any:
-    """Make the global logger provider with one batch processor for each exporter; return it, or None.
+def start_log_export(
+    resource: Resource, processors: Callable[[Callable[..., Any]], Sequence[Any]], arguments: dict[str, Any]
+) -> Any:
+    """Make the global logger provider with the processors; return it, or None.
 
-    The logs API and SDK still stand in modules with an underscore.
+    `processors` makes them of what makes the SDK's readable record. The logs API and SDK still stand in modules with an
+    underscore.
     """
     lost = "log records are not exported; the log file and the console are as they were"
     provider_class = _private("opentelemetry.sdk._logs", "LoggerProvider", lost)
-    processor_class = _private("opentelemetry.sdk._logs.export", "BatchLogRecordProcessor", lost)
+    readable = _private("opentelemetry.sdk._logs", "ReadableLogRecord", lost)
     set_provider: Callable[[Any], None] | None = _private("opentelemetry._logs", "set_logger_provider", lost)
-    if provider_class is None or processor_class is None or set_provider is None:
+    if provider_class is None or readable is None or set_provider is None:
         return None
     provider = provider_class(resource=resource, **arguments)
-    for exporter in exporters:
-        provider.add_log_record_processor(processor_class(exporter))
+    for processor in processors(readable):
+        provider.add_log_record_processor(processor)
     set_provider(provider)
     return provider
 

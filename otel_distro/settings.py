@@ -85,6 +85,14 @@ class Settings:
     elasticsearch_index_prefix: str
     elasticsearch_replicas: int | None
     elasticsearch_shards: int
+    span_delay: int
+    span_queue: int
+    span_batch: int
+    log_delay: int
+    log_queue: int
+    log_batch: int
+    metric_interval: int
+    exit_timeout: float
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()

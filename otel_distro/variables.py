@@ -63,6 +63,19 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise InputError(f"a number of seconds from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.lower() not in choices:
@@ -448,6 +461,57 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "File with a line for each bearer token that opens the metrics page; either a user or a token suffices.",
         _text,
+    ),
+    *(
+        variable
+        for signal, prefix, noun, delay in (("span", "BSP", "spans", "5000"), ("log", "BLRP", "log records", "1000"))
+        for variable in (
+            Variable(
+                f"OTEL_{prefix}_SCHEDULE_DELAY",
+                f"{signal}_delay",
+                "integer",
+                "milliseconds",
+                delay,
+                f"Longest time that {noun} wait before they are sent.",
+                _integer(1, 86_400_000),
+            ),
+            Variable(
+                f"OTEL_{prefix}_MAX_QUEUE_SIZE",
+                f"{signal}_queue",
+                "integer",
+                noun,
+                "2048",
+                f"Most {noun} that wait; when more come the oldest are dropped and counted.",
+                _integer(1, 10_000_000),
+            ),
+            Variable(
+                f"OTEL_{prefix}_MAX_EXPORT_BATCH_SIZE",
+                f"{signal}_batch",
+                "integer",
+                noun,
+                "512",
+                f"Most {noun} in one request.",
+                _integer(1, 10_000_000),
+            ),
+        )
+    ),
+    Variable(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "metric_interval",
+        "integer",
+        "milliseconds",
+        "60000",
+        "Time between two exports of metrics, where they are sent.",
+        _integer(1, 86_400_000),
+    ),
+    Variable(
+        "OTEL_DISTRO_EXIT_TIMEOUT",
+        "exit_timeout",
+        "number",
+        "seconds",
+        "3",
+        "Longest time that the end of a process waits for what is still to be sent.",
+        _seconds(0, 3600),
     ),
     Variable(
         "OTEL_DISTRO_ELASTICSEARCH_URL",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_pb2
@@ -23,30 +24,52 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as tra
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from typing_extensions import Self
 
+# What comes to each path: the request, the name of what it holds, and the answer.
+_KINDS: Final[dict[str, tuple[Any, str, Any]]] = {
+    "/v1/metrics": (ExportMetricsServiceRequest, "resource_metrics", metrics_pb2.ExportMetricsServiceResponse),
+    "/v1/traces": (ExportTraceServiceRequest, "resource_spans", trace_pb2.ExportTraceServiceResponse),
+    "/v1/logs": (ExportLogsServiceRequest, "resource_logs", logs_pb2.ExportLogsServiceResponse),
+}
+_LISTS: Final = {"resource_metrics": "metrics", "resource_spans": "spans", "resource_logs": "logs"}
 
-class Receiver:
-    """Accepts every export; `metrics`, `spans` and `logs` hold what came, in order, one entry a resource."""
+
+class Kept:
+    """What a receiver keeps: one entry a resource, in the order in which they came."""
+
+    endpoint = ""
 
     def __init__(self) -> None:
         self.metrics: list[Any] = []
         self.spans: list[Any] = []
         self.logs: list[Any] = []
-        kinds: dict[str, tuple[Any, str, list[Any]]] = {
-            "/v1/metrics": (ExportMetricsServiceRequest, "resource_metrics", self.metrics),
-            "/v1/traces": (ExportTraceServiceRequest, "resource_spans", self.spans),
-            "/v1/logs": (ExportLogsServiceRequest, "resource_logs", self.logs),
-        }
+        self.requests = 0
+        """How many requests came, answered or not."""
+        self.mode = "ok"
+        """How it behaves from the next request on; each receiver says what it can."""
+        self.released = threading.Event()
+        """Ends the waiting of those that hang."""
+
+
+class Receiver(Kept):
+    """Accepts every export over HTTP.
+
+    Modes of misbehaving, in none of which anything is kept: `hang` reads and never answers, `drip` answers a byte now
+    and then, `close` hangs up, `garbage` answers what is no HTTP, a number is the status, `429` with `Retry-After`.
+    Kept is what comes in `slow` (answers after 0.2 s), `nonsense` (200, and a body that is none), and but for the first
+    item of each request in `partial`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                kind, name, kept = kinds[self.path]
-                kept.extend(getattr(kind.FromString(body), name))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                owner.requests += 1
+                owner._answer(self, body)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
@@ -54,6 +77,30 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        mode = self.mode
+        if mode == "slow":
+            time.sleep(0.2)
+        if mode in ("ok", "slow", "nonsense", "partial"):
+            kind, name, response = _KINDS[handler.path]
+            resources = list(getattr(kind.FromString(body), name))
+            answer = b"\xff" * 20 if mode == "nonsense" else b""
+            if mode == "partial":
+                answer = _without_first(resources, response).SerializeToString()
+            getattr(self, _LISTS[name]).extend(resources)
+            _respond(handler, 200, answer)
+        elif mode == "hang":
+            self.released.wait(60)
+        elif mode == "drip":
+            for byte in b"HTTP/1.1 200 OK\r\nX-Drip: " + b"x" * 600:
+                handler.wfile.write(bytes([byte]))
+                if self.released.wait(0.1):
+                    break
+        elif mode == "garbage":
+            handler.wfile.write(b"\x00\xff what is this\r\n\r\n")
+        elif mode != "close":
+            _respond(handler, int(mode), b"", {"Retry-After": "1"} if mode == "429" else {})
 
     def points(self, name: str) -> Iterator[tuple[str, Any]]:
         """Yield the instance id and each data point that came of a metric."""
@@ -68,6 +115,7 @@ class Receiver:
 
     def close(self) -> None:
         """Stop accepting."""
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -80,35 +128,25 @@ class Receiver:
         self.close()
 
 
-class GrpcReceiver:
-    """The same over gRPC."""
+class GrpcReceiver(Kept):
+    """The same over gRPC; modes are `ok`, `slow`, `hang`, `partial` and the names of status codes."""
 
     def __init__(self) -> None:
-        self.metrics: list[Any] = []
-        self.spans: list[Any] = []
-        self.logs: list[Any] = []
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=8))
-        services: tuple[tuple[Any, _Service], ...] = (
-            (
-                trace_grpc.add_TraceServiceServicer_to_server,
-                _Service(self.spans, "resource_spans", trace_pb2.ExportTraceServiceResponse),
-            ),
-            (
-                metrics_grpc.add_MetricsServiceServicer_to_server,
-                _Service(self.metrics, "resource_metrics", metrics_pb2.ExportMetricsServiceResponse),
-            ),
-            (
-                logs_grpc.add_LogsServiceServicer_to_server,
-                _Service(self.logs, "resource_logs", logs_pb2.ExportLogsServiceResponse),
-            ),
+        super().__init__()
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=32))
+        adders: tuple[tuple[Any, str], ...] = (
+            (trace_grpc.add_TraceServiceServicer_to_server, "/v1/traces"),
+            (metrics_grpc.add_MetricsServiceServicer_to_server, "/v1/metrics"),
+            (logs_grpc.add_LogsServiceServicer_to_server, "/v1/logs"),
         )
-        for add, service in services:
-            add(service, self._server)
+        for add, path in adders:
+            add(_Service(self, path), self._server)
         self.endpoint = f"http://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 
     def close(self) -> None:
         """Stop accepting."""
+        self.released.set()
         self._server.stop(0).wait()
 
     def __enter__(self) -> Self:
@@ -121,14 +159,44 @@ class GrpcReceiver:
 
 
 class _Service:
-    def __init__(self, kept: list[Any], name: str, response: Any) -> None:
-        self._kept = kept
-        self._name = name
-        self._response = response
+    def __init__(self, owner: GrpcReceiver, path: str) -> None:
+        self._owner = owner
+        _, self._name, self._response = _KINDS[path]
 
-    def Export(self, request: Any, context: object) -> Any:
-        self._kept.extend(getattr(request, self._name))
-        return self._response()
+    def Export(self, request: Any, context: Any) -> Any:
+        owner, mode = self._owner, self._owner.mode
+        owner.requests += 1
+        if mode == "hang":
+            owner.released.wait(60)
+        if mode not in ("ok", "slow", "partial"):
+            context.abort(getattr(grpc.StatusCode, mode.upper(), grpc.StatusCode.UNAVAILABLE), "as the test wants it")
+        if mode == "slow":
+            time.sleep(0.2)
+        resources = list(getattr(request, self._name))
+        answer = _without_first(resources, self._response) if mode == "partial" else self._response()
+        getattr(owner, _LISTS[self._name]).extend(resources)
+        return answer
+
+
+def _respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: Mapping[str, str] = {}) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def _without_first(resources: list[Any], response: Any) -> Any:
+    """Take the first item of a request away, and return the answer that says so."""
+    for scopes, items in (("scope_spans", "spans"), ("scope_metrics", "metrics"), ("scope_logs", "log_records")):
+        if hasattr(resources[0], scopes):
+            del getattr(getattr(resources[0], scopes)[0], items)[0]
+    answer = response()
+    partial = answer.partial_success
+    setattr(partial, next(field.name for field in partial.DESCRIPTOR.fields if field.name.startswith("rejected")), 1)
+    partial.error_message = "one too many"
+    return answer
 
 
 def documents(resource_logs: list[Any]) -> Iterator[dict[str, Any]]:

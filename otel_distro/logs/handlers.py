@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from otel_distro.internals import log_record_types
-from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
+from otel_distro.internals import RECORD_SIZE, log_record_types
+from otel_distro.logs.capture import LINE, SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
 from otel_distro.logs.document import Documents, is_moment
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.line_file import LineFile
@@ -199,7 +199,7 @@ class OtlpHandler(_Sink):
         capture = capture_of(record)
         # The SDK drops the oldest of too many attributes: extras go first, and `log_id` stays.
         attributes = {name: value for name, value in reversed(document.items()) if name not in _IN_RECORD}
-        return self._record(
+        made = self._record(
             timestamp=_nanoseconds(record.created, document["timestamp"]),
             context=_span_context(capture[TRACE_ID], capture[SPAN_ID], capture[TRACE_FLAGS]),
             severity_text=document["level"],
@@ -207,6 +207,8 @@ class OtlpHandler(_Sink):
             body=document["message"],
             attributes=attributes,
         )
+        setattr(made, RECORD_SIZE, len(capture[LINE]))
+        return made
 
 
 def severity_of(level: int) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.drive import send
-from tests.otlp import Receiver, attributes
+from tests.otlp import Kept, Receiver, attributes
 from tests.processes import ROOT, AppProcess
 from tests.served import ASGI, WSGI, Served
 from tests.support import wait_until
@@ -36,7 +36,7 @@ def served(tmp_path: Path, receiver: Receiver) -> Served:
     return served
 
 
-def spans(receiver: Receiver) -> list[tuple[str, str, str]]:
+def spans(receiver: Kept) -> list[tuple[str, str, str]]:
     """Return instance, name and span id of every span that arrived."""
     return [
         (attributes(resource.resource)["service.instance.id"], span.name, span.span_id.hex())
@@ -46,7 +46,7 @@ def spans(receiver: Receiver) -> list[tuple[str, str, str]]:
     ]
 
 
-def logs(receiver: Receiver) -> list[tuple[str, str, str]]:
+def logs(receiver: Kept) -> list[tuple[str, str, str]]:
     """Return instance, message and log id of every log record that arrived."""
     return [
         (attributes(resource.resource)["service.instance.id"], record.body.string_value, attributes(record)["log_id"])

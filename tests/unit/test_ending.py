@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,21 +11,56 @@ import threading
 import pytest
 
 from otel_distro.ending import Ending
+from tests.processes import ROOT
 
 PROGRAM = """
 import signal, sys, time
 from otel_distro.ending import Ending
+from tests.unit.test_ending import Box
 
-class Provider:
-    def force_flush(self, timeout_millis):
-        print("flushed", flush=True)
+class Said(Box):
+    def wait(self, deadline):
+        print("waited", flush=True)
+        super().wait(deadline)
 
 {before}
-Ending([Provider()], 0.2).watch()
+Ending([Said(left={left})], [], 0.2).watch()
 {after}
 print("ready", flush=True)
-time.sleep(60)
+time.sleep({seconds})
 """
+
+
+class Count:
+    def __init__(self, signal: str = "traces", endpoint: str = "here:4318", why: str = "refused") -> None:
+        self.signal, self.endpoint, self.why = signal, endpoint, why
+        self.dropped = 7
+
+
+class Box:
+    """An outlet that has `left` items when the time is over."""
+
+    def __init__(self, *, left: int = 0, ledger: Count | None = None, error: Exception | None = None) -> None:
+        self.ledger = ledger or Count()
+        self.calls: list[str] = []
+        self.deadlines: list[float] = []
+        self._left = left
+        self._error = error
+
+    def hurry(self, deadline: float) -> None:
+        self.calls.append("hurry")
+        self.deadlines.append(deadline)
+        if self._error is not None:
+            raise self._error
+
+    def wait(self, deadline: float) -> None:
+        self.calls.append("wait")
+        self.deadlines.append(deadline)
+        self.ledger.dropped += self._left
+        self._left = 0
+
+    def close(self) -> None:
+        self.calls.append("close")
 
 
 class Provider:
@@ -42,44 +78,90 @@ class Provider:
         return True
 
 
+def test_all_begin_before_any_is_waited_for_and_one_that_raises_holds_none() -> None:
+    first, last = Box(error=OSError("gone")), Box()
+    Ending([first, last], [], 2).finish()
+    assert first.calls == last.calls == ["hurry", "wait", "close"]
+    assert len({*first.deadlines, *last.deadlines}) == 1
+
+
 def test_every_provider_is_flushed_though_one_raises_and_one_cannot_be() -> None:
     first, last = Provider(error=OSError("gone")), Provider()
-    Ending([first, object(), None, last], 2).flush()
+    Ending([], [first, object(), None, last], 2).flush()
     assert first.flushed == last.flushed == [2000]
 
 
 def test_a_provider_that_hangs_holds_neither_the_end_nor_the_others() -> None:
     never = threading.Event()
     other = Provider()
-    Ending([Provider(wait=never), other], 0.05).flush()
+    Ending([], [Provider(wait=never), other], 0.05).flush()
     assert other.flushed
     never.set()
 
 
-def terminated(before: str = "", after: str = "") -> tuple[int, str]:
+def test_what_was_not_delivered_is_one_line_by_place_and_reason(capfd: pytest.CaptureFixture[str]) -> None:
+    boxes = [
+        Box(left=3),
+        Box(left=4, ledger=Count("logs")),
+        Box(ledger=Count("metrics")),
+        Box(left=1, ledger=Count("logs", "", "")),
+    ]
+    Ending(boxes, [], 0.1).finish()
+    assert capfd.readouterr().err == (
+        f"otel_distro: process {os.getpid()} ends and has not delivered 3 spans, 4 log records to here:4318 (refused); "
+        "1 log records to the exporter (no answer in time)\n"
+    )
+
+
+def test_nothing_is_said_where_all_was_delivered(capfd: pytest.CaptureFixture[str]) -> None:
+    Ending([Box()], [], 0.1).finish()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_shutdown_and_the_signal_after_it_share_their_time() -> None:
+    box = Box()
+    ending = Ending([box], [], 1)
+    ending.flush()
+    ending.finish()
+    assert len(set(box.deadlines)) == 1
+
+
+def terminated(before: str = "", after: str = "", left: int = 0, seconds: float = 60) -> tuple[int, str, str]:
     """Run the program, terminate it when it is ready, and return its status and what it said."""
+    text = PROGRAM.format(before=before, after=after, left=left, seconds=seconds)
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(before=before, after=after)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
     with program:
         assert program.stdout is not None
+        assert program.stderr is not None
         assert program.stdout.readline() == "ready\n"
-        program.terminate()
-        output = program.stdout.read()
-        return program.wait(20), output
+        if seconds:
+            program.terminate()
+        output, errors = program.stdout.read(), program.stderr.read()
+        return program.wait(20), output, errors
 
 
-def test_a_terminated_program_flushes_and_dies_of_the_signal_all_the_same() -> None:
-    assert terminated() == (-signal.SIGTERM, "flushed\n")
+def test_a_terminated_program_sends_and_dies_of_the_signal_all_the_same() -> None:
+    assert terminated() == (-signal.SIGTERM, "waited\n", "")
+
+
+def test_a_program_that_ends_by_itself_sends_too() -> None:
+    status, output, errors = terminated(left=2, seconds=0)
+    assert (status, output) == (0, "waited\n")
+    assert "has not delivered 2 spans to here:4318 (refused)\n" in errors
 
 
 @pytest.mark.parametrize(
-    ("before", "status"),
-    [("signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))", 3), ("sys.modules['uwsgi'] = sys", -signal.SIGTERM)],
+    ("before", "status", "output"),
+    [
+        ("signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))", 3, "waited\n"),
+        ("sys.modules['uwsgi'] = sys", -signal.SIGTERM, ""),
+    ],
     ids=["of the application", "of a server that embeds Python"],
 )
-def test_a_handler_that_is_there_is_left_alone(before: str, status: int) -> None:
-    assert terminated(before) == (status, "")
+def test_a_handler_that_is_there_is_left_alone(before: str, status: int, output: str) -> None:
+    assert terminated(before) == (status, output, "")
 
 
 def test_a_handler_that_comes_later_takes_the_place() -> None:

@@ -29,6 +29,7 @@ RANKS = {
     "business": 4,
     "decorators": 4,
     "connections": 3,
+    "delivery": 3,
     "ending": 4,
     "exporters": 4,
     "testing": 4,

@@ -1,0 +1,78 @@
+"""Sends batches by an exporter, and says of each whether it arrived."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import sleep
+from typing import Any, Final
+
+from otel_distro.delivery.attempts import Attempt, Attempts, reason_of
+from otel_distro.delivery.ledger import Ledger
+
+_BETWEEN: Final = 0.1  # seconds between two attempts of a batch when time runs out
+# What exporters log of each failed attempt; one warning an outage stands in its place.
+_LINES: Final = ("Transient error", "Failed to export", "Shutdown in progress", "Exporter already shutdown")
+_exporting: Final = threading.local()
+
+
+class Sender:
+    """One exporter with its ledger; to be used by one thread, but for `hurry`, `relax` and `close`."""
+
+    def __init__(self, signal: str, exporter: Any) -> None:
+        self.exporter = exporter
+        self._attempts = Attempts(signal, exporter)
+        self.ledger = Ledger(signal, self._attempts.endpoint)
+        self._why = ""
+        self.hurry = self._attempts.hurry
+        self.relax = self._attempts.relax
+        for name in {type(exporter).__module__, "opentelemetry.exporter.otlp.proto.grpc.exporter"}:
+            logging.getLogger(name).addFilter(_without_attempts)
+
+    def send(self, batch: Any, *arguments: Any, **named: Any) -> Attempt:
+        """Send a batch, again and again while there is a deadline that is not over and another attempt may help."""
+        self._why = "no answer in time"
+        while True:
+            attempt = self._tried(batch, *arguments, **named)
+            self._why = attempt.why
+            if attempt.delivered or not attempt.again or not self._attempts.hurried:
+                return attempt
+            sleep(_BETWEEN)
+
+    def note(self, number: int, attempt: Attempt) -> None:
+        """Enter into the ledger what came of a batch with so many items."""
+        if attempt.delivered:
+            self.ledger.arrived(attempt.rejected, attempt.why)
+        else:
+            # At the end of a process one line tells it all.
+            self.ledger.failed(number, attempt.why, reachable=not attempt.again, told=not self._attempts.ending)
+
+    def explain(self) -> None:
+        """Enter into the ledger why what is on its way has not arrived yet."""
+        last = self._attempts.last
+        self.ledger.why = last.why if last is not None and not last.delivered else self._why
+
+    def close(self) -> None:
+        """Let the exporter end, whatever it is doing; never raises."""
+        try:
+            self.exporter.shutdown()
+        except Exception:
+            logging.getLogger(__name__).debug("an exporter did not end well", exc_info=True)
+
+    def _tried(self, batch: Any, *arguments: Any, **named: Any) -> Attempt:
+        self._attempts.last = None
+        _exporting.by_us = True
+        try:
+            result = self.exporter.export(batch, *arguments, **named)
+        except Exception as error:  # noqa: BLE001 -- an exporter of any make
+            return Attempt(False, reason_of(error))
+        finally:
+            _exporting.by_us = False
+        last = self._attempts.last
+        if getattr(result, "name", "") == "SUCCESS":
+            return last if last is not None and last.delivered else Attempt(True)
+        return last if last is not None and not last.delivered else Attempt(False, "the exporter gave it up")
+
+
+def _without_attempts(record: logging.LogRecord) -> bool:
+    return not (getattr(_exporting, "by_us", False) and str(record.msg).startswith(_LINES))

@@ -1,0 +1,82 @@
+"""A thread that works now and then, or when it is asked to; forked children have one of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+_logger: Final = logging.getLogger(__name__)
+
+
+class Worker:
+    """Calls `work(rung, everything)` every so many seconds, when it is rung, and with `everything` when it is asked.
+
+    Rings and questions cost no lock that another thread holds for long, so they may come from a signal's handler.
+    After a fork the child's worker begins anew: what was asked in the parent is answered there.
+    """
+
+    def __init__(self, name: str, seconds: float, work: Callable[[bool, bool], None]) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._work = work
+        self._stopped = False
+        self._begin()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _begin(self) -> None:
+        self._waiters: deque[Any] = deque()
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def _after_fork(self) -> None:
+        if not self._stopped:
+            self._begin()
+
+    def ring(self) -> None:
+        """Have the work done now; while it is being done, once more afterwards."""
+        if self._bell.locked():
+            with suppress(RuntimeError):  # another thread has just rung
+                self._bell.release()
+
+    def ask(self) -> Any:
+        """Have everything done; return a lock that can be acquired once it is."""
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        self.ring()
+        return waiter
+
+    def stop(self) -> None:
+        """Let the thread end when it has done what it was asked."""
+        self._stopped = True
+        self.ring()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread's end, at most so long."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+        bell, waiters = self._bell, self._waiters
+        # What exporting itself calls and logs is neither traced nor exported.
+        with suppress_instrumentation():
+            while True:
+                rung = bell.acquire(timeout=self._seconds)
+                asked = [waiters.popleft() for _ in range(len(waiters))]
+                try:
+                    self._work(rung and not asked, bool(asked))
+                except Exception:
+                    _logger.exception("%s could not do its work", self._name)
+                for waiter in asked:
+                    waiter.release()
+                if self._stopped and not waiters:
+                    return

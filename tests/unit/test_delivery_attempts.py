@@ -1,0 +1,97 @@
+"""What is known of an exporter's requests, over real sockets; and the words for what went wrong."""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from typing import Any
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk.trace import TracerProvider
+
+from otel_distro.delivery.attempts import Attempt, Attempts, reason_of
+from tests.otlp import GrpcReceiver, Receiver
+from tests.support import free_port
+
+
+def a_span() -> Any:
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("work")
+    span.end()
+    return span
+
+
+def attempted(receiver: Receiver | GrpcReceiver, mode: str) -> Attempt | None:
+    receiver.mode = mode
+    grpc = isinstance(receiver, GrpcReceiver)
+    exporter: Any = GrpcExporter(receiver.endpoint) if grpc else HttpExporter(f"{receiver.endpoint}/v1/traces")
+    attempts = Attempts("traces", exporter)
+    assert attempts.endpoint == receiver.endpoint.removeprefix("http://")
+    attempts.hurry(monotonic() + 0.5)
+    exporter.export([a_span()])
+    exporter.shutdown()
+    return attempts.last
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("ok", Attempt(True)),
+        ("nonsense", Attempt(True)),
+        ("partial", Attempt(True, "one too many", rejected=1)),
+        ("400", Attempt(False, "400 Bad Request")),
+        ("503", Attempt(False, "503 Service Unavailable", again=True)),
+        ("hang", Attempt(False, "no answer in time", again=True)),
+    ],
+)
+def test_each_answer_over_http_is_known(mode: str, expected: Attempt) -> None:
+    with Receiver() as receiver:
+        assert attempted(receiver, mode) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("ok", Attempt(True)),
+        ("partial", Attempt(True, "one too many", rejected=1)),
+        ("invalid_argument", Attempt(False, "INVALID_ARGUMENT: as the test wants it")),
+        ("unavailable", Attempt(False, "UNAVAILABLE: as the test wants it", again=True)),
+    ],
+)
+def test_each_answer_over_grpc_is_known(mode: str, expected: Attempt) -> None:
+    with GrpcReceiver() as receiver:
+        assert attempted(receiver, mode) == expected
+
+
+def test_nobody_there_is_said_in_the_systems_words() -> None:
+    exporter = HttpExporter(f"http://user:secret@127.0.0.1:{free_port()}/v1/traces")
+    attempts = Attempts("traces", exporter)
+    attempts.hurry(monotonic() + 0.5)
+    exporter.export([a_span()])
+    assert attempts.last == Attempt(False, "Connection refused", again=True)
+    assert "secret" not in attempts.endpoint
+
+
+def test_an_exporter_of_another_make_is_left_as_it_is() -> None:
+    assert (Attempts("logs", object()).last, Attempts("logs", object()).endpoint) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (TimeoutError(), "no answer in time"),
+        (ValueError("a\nb"), "ValueError: a b"),
+        (RuntimeError("x" * 300), "RuntimeError: " + "x" * 183 + "..."),
+        (None, "no answer"),
+    ],
+)
+def test_what_went_wrong_is_one_short_line(error: BaseException | None, words: str) -> None:
+    assert reason_of(error) == words
+
+
+def test_the_cause_of_the_cause_says_more() -> None:
+    error = RuntimeError("a long story")
+    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert reason_of(error) == "Connection refused"

@@ -1,0 +1,99 @@
+"""What did not arrive: counted by reason, told once an outage."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+import pytest
+
+from otel_distro.delivery.ledger import EXIT, FULL, REASONS, Ledger
+from otel_distro.delivery.outages import Outages
+from otel_distro.testing import RecordedMetrics, otel_metrics
+
+__all__ = ["otel_metrics"]
+NAME = "otel_distro_export_dropped_total"
+
+
+@pytest.fixture
+def ledger(otel_metrics: RecordedMetrics, caplog: pytest.LogCaptureFixture) -> Ledger:
+    caplog.set_level(logging.WARNING)
+    return Ledger("logs", "here:4318", Outages())
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "otel_distro"]
+
+
+def test_every_reason_is_on_the_page_from_the_start(ledger: Ledger, otel_metrics: RecordedMetrics) -> None:
+    ledger.show()
+    assert sorted(series["reason"] for series in otel_metrics.series(NAME)) == [
+        "exit",
+        "failed",
+        "queue_full",
+        "rejected",
+    ]
+    assert otel_metrics.value(NAME) == 0
+
+
+def test_each_reason_is_counted(ledger: Ledger, otel_metrics: RecordedMetrics) -> None:
+    ledger.drop(FULL)
+    ledger.drop(EXIT, 4)
+    ledger.failed(3, "refused", reachable=False)
+    ledger.arrived(2, "too old")
+    counts = {reason: otel_metrics.value(NAME, signal="logs", reason=reason) for reason in REASONS}
+    assert counts == {"queue_full": 1, "exit": 4, "failed": 3, "rejected": 2}
+    assert ledger.dropped == 10
+
+
+def test_threads_lose_no_count(ledger: Ledger, otel_metrics: RecordedMetrics) -> None:
+
+    def drop() -> None:
+        for _ in range(2000):
+            ledger.drop(FULL)
+
+    threads = [threading.Thread(target=drop) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ledger.arrived()
+    assert ledger.dropped == otel_metrics.value(NAME, reason=FULL) == 16_000
+
+
+def test_counting_within_counting_does_not_hang(ledger: Ledger) -> None:
+    with ledger._publishing:  # as where a signal's handler interrupts it
+        ledger.drop(EXIT)
+    assert ledger.dropped == 1
+
+
+def test_an_outage_is_one_warning_and_one_line_at_its_end(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(5):
+        ledger.failed(10, "Connection refused", reachable=False)
+    assert len(told(caplog)) == 1
+    assert told(caplog)[0].startswith("here:4318 does not take log records (Connection refused)")
+    for _ in range(5):
+        ledger.arrived()
+    assert len(told(caplog)) == 2
+    assert told(caplog)[1] == "here:4318 takes log records again after 0 s; dropped meanwhile: 50 log records"
+    ledger.failed(1, "x", reachable=False)
+    assert len(told(caplog)) == 3
+
+
+def test_what_a_batch_arrived_beside_is_told_when_the_queue_was_full(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.drop(FULL, 7)
+    ledger.arrived()
+    assert "slower than they are made" in told(caplog)[0]
+    ledger.arrived()
+    assert "dropped meanwhile: 7 log records" in told(caplog)[1]
+
+
+def test_a_forked_child_publishes_only_its_own(ledger: Ledger) -> None:
+    ledger._dropped[FULL] = 5  # counted, and not yet published
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if ledger._published == ledger._dropped else 1)
+    assert os.waitpid(child, 0)[1] == 0
