@@ -345,15 +345,17 @@ def _has_private_attributes() -> bool:
     from opentelemetry.sdk.resources import Resource
 
     provider: Any = MeterProvider([InMemoryMetricReader()], resource=Resource({}), shutdown_on_exit=False)
+    meter = provider.get_meter("otel_distro.check")
+    counter, histogram = meter.create_counter("counter"), meter.create_histogram("histogram")
     try:
-        instrument: Any = provider.get_meter("otel_distro.check").create_counter("check")
-        instrument.add(1)
-        consumer = instrument._measurement_consumer
-        (storage,) = consumer._reader_storages.values()
-        (match,) = storage._get_or_init_view_instrument_match(instrument)
-        (aggregation,) = match._attributes_aggregation.values()
-        wanted = (consumer._sdk_config.exemplar_filter, match._view._attribute_keys, match._name, aggregation._value)
-        return aggregation._value == 1 and instrument._meter_config._config.is_enabled and len(wanted) == 4
+        counter.add(1)
+        histogram.record(1)
+        consumer = counter._measurement_consumer
+        counted, recorded = (_only_aggregation(consumer, instrument) for instrument in (counter, histogram))
+        found = (counted._value, recorded._sum, recorded._min, recorded._max, sum(recorded._value))
+        wanted = (recorded._boundaries, recorded._record_min_max, recorded._lock, recorded._sample_exemplar)
+        reads = (consumer._sdk_config.exemplar_filter, consumer.add_metric_reader, consumer.remove_metric_reader)
+        return found == (1,) * 5 and counter._meter_config._config.is_enabled and None not in (*wanted, *reads)
     except (AttributeError, TypeError, ValueError) as error:
         if "attributes" not in _warned:
             _warned.add("attributes")
@@ -361,3 +363,12 @@ def _has_private_attributes() -> bool:
         return False
     finally:
         provider.shutdown()
+
+
+def _only_aggregation(consumer: Any, instrument: Any) -> Any:
+    (storage,) = consumer._reader_storages.values()
+    (match,) = storage._get_or_init_view_instrument_match(instrument)
+    if match._view._attribute_keys is not None or match._name != instrument.name:
+        raise ValueError("views have other attributes")
+    (aggregation,) = match._attributes_aggregation.values()
+    return aggregation

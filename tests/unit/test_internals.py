@@ -38,3 +38,16 @@ def test_named_parts_are_loaded() -> None:
     assert internals.sampler("always_off").get_description() == "AlwaysOffSampler"
     assert internals.sampler(None) is None
     assert type(internals.id_generator("random")).__name__ == "RandomIdGenerator"
+
+
+def test_aggregations_that_are_made_in_another_way_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert internals.metrics_sdk() is not None
+    monkeypatch.setattr(internals, "_warned", set())
+    monkeypatch.delattr("opentelemetry.sdk.metrics._internal.aggregation._Aggregation._sample_exemplar")
+    for _ in range(2):
+        assert internals.metrics_sdk() is None
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "keeps measurements in another way" in message
+    assert "_sample_exemplar" in message
