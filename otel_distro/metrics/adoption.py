@@ -15,9 +15,9 @@ def adopt(sdk: MetricsSdk, consumer: Any, page_reader: Any, limits: Limits, stor
     """Give a consumer's readers our storages: the page's has its series in cells, the others have the SDK's, limited.
 
     What others can get from the page's series they do, and record nothing themselves. The consumer's mapping is
-    replaced, as the SDK itself does it, never changed. Readers that come later are treated alike. While a reader comes
-    or the page goes, a measurement that another thread has begun before may be missing in it, or be counted twice in
-    the others.
+    replaced, as the SDK itself does it, never changed. Readers that come later are treated alike. What a thread records
+    while a reader comes or the page goes is in every reader once, except for what goes the SDK's own way at that very
+    moment: that may be missing in the reader that comes, and missing or twice in those that the page leaves.
     """
     ours = classes(sdk)
     with consumer._lock:

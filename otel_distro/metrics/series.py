@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import monotonic, time
 from typing import Any, Final, TypeAlias
 
@@ -69,10 +70,7 @@ class SharedSeries:
             if shown is not None:
                 self.write(shown)
         else:
-            tally.end()
-            if shown is not None:
-                self._write_cells(shown)
-            tally.give_each(amount)
+            tally.take_odd(amount, partial(self._write_cells, shown) if shown is not None else None)
         for follower in tally.followers if tally is not None else ():
             follower._sample_exemplar(measurement, should_sample_exemplar)  # noqa: SLF001 -- what its `aggregate` does
         if should_sample_exemplar and shown is not None:
@@ -95,10 +93,13 @@ class SharedSeries:
 
     def unfollow(self, aggregation: Any) -> None:
         """Let an aggregation go, with all that was measured so far."""
-        if self.tally is not None:
-            self.tally.unfollow(aggregation)
-            if not self.tally.followers:
-                self.tally, self.write = None, self._write_cells
+        tally = self.tally
+        if tally is not None and tally.followers == (aggregation,):
+            # Before the end: who meets the ended tally is to find none here.
+            self.tally, self.write = None, self._write_cells
+            tally.end()
+        elif tally is not None:
+            tally.unfollow(aggregation)
 
     def _observe(self, amount: float | None) -> None:
         before = self._observed

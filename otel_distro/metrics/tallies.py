@@ -87,11 +87,9 @@ class Tally:
             self.followers = (*self.followers, aggregation)
 
     def unfollow(self, aggregation: Any) -> None:
-        """Let a follower go, with all that came so far."""
+        """Let one of several followers go, with all that came so far."""
         with self._lock:
             self.pour()
-            if self.followers == (aggregation,):
-                self.end()
             self.followers = tuple(one for one in self.followers if one is not aggregation)
 
     def pour(self) -> None:
@@ -101,10 +99,17 @@ class Tally:
                 self._give(self._take(_EMPTY))
 
     def end(self) -> None:
-        """Pour for the last time."""
+        """Pour for the last time; who was about to write into the box gives each follower its amount instead."""
         with self._lock:
             if not self.ended:
                 self._give(self._take(_ENDED))
+
+    def take_odd(self, amount: Any, write_cells: Callable[[], None] | None) -> None:
+        """Take an amount that is not plain, which ends the tally; `write_cells` is None where no cell can hold it."""
+        self.end()
+        if write_cells is not None:
+            write_cells()
+        self.give_each(amount)
 
     def give_each(self, amount: Any) -> None:
         """Have each follower take an amount of any type itself, after the end; raises what the SDK raises for it."""
@@ -163,24 +168,28 @@ class SumTally(Tally):
 
 
 class GaugeTally(Tally):
-    """The last value of a gauge since the last pouring: of any type, so that it never ends."""
+    """The last value of a gauge since the last pouring, of any type: no amount ends it."""
 
     def __init__(self, cells: Cells) -> None:
         super().__init__(cells)
         self._nothing = object()
+        self._pours_at_once = False
         self.box[0] = self._nothing
 
     @property
     def ended(self) -> bool:
-        """Never: there is no value that it cannot hold."""
+        """Never: its box takes whatever comes."""
         return False
 
     def end(self) -> None:
-        """Pour; there may be more."""
+        """Pour now, and at once what may still come."""
+        self._pours_at_once = True
         self.pour()
 
-    def give_each(self, amount: Any) -> None:
+    def take_odd(self, amount: Any, write_cells: Callable[[], None] | None) -> None:
         """Keep an amount of any type."""
+        if write_cells is not None:
+            write_cells()
         self.box[0] = amount
 
     def writer(self, plain: Write) -> Write:  # noqa: ARG002 -- of use to those that end
@@ -191,6 +200,8 @@ class GaugeTally(Tally):
             cells[0] = amount
             cells[1] = time()
             box[0] = amount
+            if self._pours_at_once:
+                self.pour()
 
         return put
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
 from otel_distro.internals import MetricsSdk, metrics_sdk
@@ -59,7 +62,7 @@ def _read(reader: InMemoryMetricReader) -> dict[Any, Any]:
     data = reader.get_metrics_data()
     metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else []
     return {
-        tuple((point.attributes or {}).values()): getattr(point, "value", None)
+        tuple((point.attributes or {}).values()): getattr(point, "value", getattr(point, "sum", None))
         for metric in metrics
         for point in metric.data.data_points
     }
@@ -135,6 +138,78 @@ def test_readers_go_on_by_themselves_when_the_page_goes(temporality: Aggregation
         ("x",): rest + 104,
         ("new",): 5,
     }
+
+
+def test_nothing_is_lost_or_doubled_when_the_page_goes_while_threads_measure() -> None:
+    page, memory = PrometheusReader(), _reader()
+    provider = _provider(page, memory)
+    meter = provider.get_meter("tests")
+    counter, histogram = meter.create_counter("c"), meter.create_histogram("h")
+    write = recording.bind(counter.add, {"a": "bound"})
+    rounds, went = 20_000, threading.Event()
+
+    def measure() -> None:
+        for number in range(rounds):
+            counter.add(1, {"a": "x"})
+            histogram.record(1, {"a": "h"})
+            write(1)
+            if number == rounds // 4:
+                went.set()
+
+    for _ in range(2):
+        counter.add(0, {"a": "x"})
+        histogram.record(0, {"a": "h"})
+        write(0)
+    threads = [threading.Thread(target=measure) for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        assert went.wait(60)
+        provider.remove_metric_reader(page)
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert _read(memory) == {("x",): 2 * rounds, ("bound",): 2 * rounds, ("h",): 2 * rounds}
+
+
+@pytest.mark.parametrize("view", [{}, {"name": "second"}])
+def test_who_was_about_to_measure_when_the_page_went_has_measured(view: dict[str, Any]) -> None:
+    page, memory = PrometheusReader(), _reader()
+    views = [View(instrument_name="*"), *([View(instrument_name="c", **view)] if view else [])]
+    provider = MeterProvider([page, memory], resource=Resource({}), shutdown_on_exit=False, views=views)
+    meter = provider.get_meter("tests")
+    counter, gauge = meter.create_counter("c"), meter.create_gauge("g")
+    counter.add(1)
+    gauge.set(1, {"a": "gauge"})
+    storage = _storage(provider, page)
+    matches = [match for match in storage.matches() if match._instrument in (counter, gauge)]
+    writes = [series.write for match in matches for series in match._attributes_aggregation.values()]
+    provider.remove_metric_reader(page)
+    for write in writes:
+        write(2)
+    assert _read(memory) == {(): 3, ("gauge",): 2}
+
+
+def test_what_is_measured_in_the_midst_of_the_pages_going_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer_class: Any = type(_provider()._measurement_consumer)
+    stock_remove = consumer_class.remove_metric_reader
+
+    def remove(consumer: Any, reader: Any) -> None:
+        stock_remove(consumer, reader)
+        counter.add(4)
+        counter.add(8)
+
+    monkeypatch.setattr(consumer_class, "remove_metric_reader", remove)
+    page, memory = PrometheusReader(), _reader()
+    provider = _provider(page, memory)
+    counter = provider.get_meter("tests").create_counter("c")
+    counter.add(1)
+    counter.add(2)
+    provider.remove_metric_reader(page)
+    assert _read(memory) == {(): 15}
 
 
 def test_what_a_reader_has_counted_before_a_page_comes_stays_and_goes_on() -> None:
