@@ -155,17 +155,25 @@ def _hold_group(settings: Settings) -> None:
 def _start_logging(settings: Settings, logger_provider: Any) -> None:
     from opentelemetry.metrics import Observation, get_meter
 
-    from otel_distro.logs.setup import configure_logging, dropped_lines
     from otel_distro.metrics.own import SinceFork
 
-    configure_logging(settings, logger_provider)
-    dropped = SinceFork(lambda: [dropped_lines()])
+    if settings.log_format != "none" or settings.log_file or logger_provider is not None:
+        from otel_distro.logs.setup import configure_logging
+
+        configure_logging(settings, logger_provider)
+    dropped = SinceFork(lambda: [_dropped_lines()])
     get_meter("otel_distro", otel_distro.__version__).create_observable_counter(
         "otel_distro_log_lines_dropped",
         [lambda _: [Observation(dropped()[0])]],
         unit="{line}",
         description="Log lines that could not be written or handed over.",
     )
+
+
+def _dropped_lines() -> int:
+    """Return how many lines were dropped; none where nothing was set up, by us or by the application."""
+    setup = sys.modules.get("otel_distro.logs.setup")
+    return setup.dropped_lines() if setup is not None else 0
 
 
 def _watch_ending(settings: Settings, outlets: list[Any], logger_provider: Any) -> None:

@@ -64,8 +64,10 @@ def sampler(name: str | None) -> Any:
 
     A name that nobody knows gives the SDK's one warning and its default sampler.
     """
+    if not name:  # its module brings most of the SDK
+        return None
     load = _private(_CONFIGURATION, "_import_sampler", "OTEL_TRACES_SAMPLER takes the SDK's own samplers only")
-    if load is None or not name:
+    if load is None:
         return None
     from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 

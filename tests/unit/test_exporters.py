@@ -69,7 +69,9 @@ def test_nothing_is_imported_for_a_signal_that_is_off() -> None:
         import otel_distro
         otel_distro.configure()
         exporters = ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter.otlp.proto.grpc")
-        for name in (*exporters, "grpc", "duckdb", "requests"):
+        others = ("grpc", "google.protobuf", "duckdb", "elasticsearch", "requests", "opentelemetry.sdk._configuration")
+        ours = ("otel_distro.delivery.outbox", "otel_distro.analyzer", "otel_distro.cli", "otel_distro.logs.setup")
+        for name in (*exporters, *others, *ours):
             if name in sys.modules:
                 print("imported:", name)
         """
