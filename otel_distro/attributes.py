@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final
 
-from otel_distro import internals
+from otel_distro.internals import spans as internals
 
 _TEXT: Final = frozenset((str,))
 _AS_THEY_ARE: Final = frozenset((str, bool, int, float, bytes, type(None)))

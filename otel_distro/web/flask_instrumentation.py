@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from flask.app import Flask
 
-from otel_distro import internals
+from otel_distro.internals import spans as internals
 
 _originals: Final[list[tuple[Any, str, Any]]] = []
 

@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.wsgi import default_response_propagation_sett
 from opentelemetry.metrics import NoOpUpDownCounter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from otel_distro import internals
+from otel_distro.internals import spans as internals
 from otel_distro.web import environ as request_environ
 from otel_distro.web.captured import response_headers as wanted_headers
 

@@ -21,7 +21,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.http import sanitize_method
 
-from otel_distro import internals
+from otel_distro.internals import spans as internals
 from otel_distro.tracing import DormantTracer
 from otel_distro.web.captured import request_headers
 from otel_distro.web.environ import STANDARD_METHODS

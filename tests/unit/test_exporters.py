@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -80,3 +81,27 @@ def test_nothing_is_imported_for_a_signal_that_is_off() -> None:
     with AppProcess([sys.executable, "-c", program], env) as app:
         assert app.wait() == 0
         assert "imported:" not in app.stdout, app.output
+
+
+def test_series_are_limited_and_recorded_fast_where_no_page_is() -> None:
+    program = (
+        "from opentelemetry.sdk.metrics import MeterProvider\n"
+        "from opentelemetry.sdk.metrics.export import InMemoryMetricReader\n"
+        "from otel_distro import exporters\n"
+        "from otel_distro.metrics import recording\n"
+        "from otel_distro.settings import Settings\n"
+        "reader = InMemoryMetricReader()\n"
+        "provider = MeterProvider([reader], shutdown_on_exit=False)\n"
+        "exporters._record_fast(provider, Settings.from_environ({'OTEL_DISTRO_SERIES_LIMIT': '2'}))\n"
+        "counter = provider.get_meter('m').create_counter('c')\n"
+        "for name in 'abcd' * 3:\n"
+        "    counter.add(1, {'name': name})\n"
+        "(resource,) = reader.get_metrics_data().resource_metrics\n"
+        "points = resource.scope_metrics[0].metrics[0].data.data_points\n"
+        "print(sorted(str(dict(point.attributes)) + str(point.value) for point in points))\n"
+        "print(bool(recording._originals))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    points, fast = done.stdout.splitlines()
+    assert points == str(["{'name': 'a'}3", "{'name': 'b'}3", "{'otel.metric.overflow': True}6"])
+    assert fast == "True"

@@ -118,7 +118,9 @@ def private_imports(trees: dict[str, ast.Module]) -> list[str]:
     return [
         f"{found.importer}:{found.line} imports {found.full_name}"
         for found in imports(trees)
-        if found.importer != PRIVATE_HOME and found.full_name.startswith("opentelemetry.") and _private(found.full_name)
+        if not f"{found.importer}.".startswith(f"{PRIVATE_HOME}.")
+        and found.full_name.startswith("opentelemetry.")
+        and _private(found.full_name)
     ]
 
 

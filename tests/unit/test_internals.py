@@ -15,7 +15,7 @@ def test_a_name_that_has_gone_costs_its_feature_and_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr("opentelemetry.sdk._configuration._import_id_generator")
-    monkeypatch.setattr(internals, "_warned", set())
+    monkeypatch.setattr(internals, "warned", set())
     assert internals.id_generator("random") is None
     assert internals.id_generator("random") is None
     assert internals.missing() == ["opentelemetry.sdk._configuration._import_id_generator"]
@@ -29,7 +29,7 @@ def test_a_name_that_has_gone_costs_its_feature_and_one_warning(
 
 def test_a_module_that_has_gone_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(internals, "_CONFIGURATION", "opentelemetry.sdk.nowhere")
-    monkeypatch.setattr(internals, "_warned", set())
+    monkeypatch.setattr(internals, "warned", set())
     assert internals.sampler("always_off") is None
     assert internals.provider_configurator("tracer", "mine") == {}
 
@@ -44,7 +44,7 @@ def test_aggregations_that_are_made_in_another_way_are_left_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert internals.metrics_sdk() is not None
-    monkeypatch.setattr(internals, "_warned", set())
+    monkeypatch.setattr(internals, "warned", set())
     monkeypatch.delattr("opentelemetry.sdk.metrics._internal.aggregation._Aggregation._sample_exemplar")
     for _ in range(2):
         assert internals.metrics_sdk() is None

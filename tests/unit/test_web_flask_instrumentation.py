@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from os import environ
 from typing import Any
 
 import pytest
@@ -16,17 +19,18 @@ from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from otel_distro import internals
 from otel_distro.context import get_request_id
+from otel_distro.internals import spans
 from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web import flask_instrumentation
 
 module: Any = contrib
-STOCK = {name: getattr(module, name) for name in internals._FLASK_FACTORIES}
+STOCK = {name: getattr(module, name) for name in spans.FLASK_FACTORIES}
 
 
 @pytest.fixture(autouse=True)
 def _given_back() -> Iterator[None]:
     flask_instrumentation.uninstall()
-    internals._warned.clear()
+    internals.warned.clear()
     yield
     flask_instrumentation.uninstall()
 
@@ -107,6 +111,19 @@ def test_without_an_exporter_each_request_has_a_trace_id_or_its_parent_s_and_rec
     assert format(span.context.trace_id, "032x") == recorded
     assert (span.attributes or {})["http.route"] == "/trace"
     assert get_request_id() is None
+
+
+@pytest.mark.parametrize("choice", ["", "fast", "contrib"])
+def test_a_variable_chooses_whose_way_a_request_goes(choice: str) -> None:
+    program = (
+        "import otel_distro; otel_distro.configure()\n"
+        "from opentelemetry.instrumentation import flask\n"
+        "print(flask._rewrapped_app.__module__.split('.')[0], type(flask.flask.Flask('a')).__name__)"
+    )
+    environment = {**environ, "OTEL_METRICS_EXPORTER": "none", "OTEL_DISTRO_FLASK": choice}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    home = "opentelemetry" if choice == "contrib" else "otel_distro"
+    assert (done.stdout.split(), done.stderr) == ([home, "_InstrumentedFlask"], "")
 
 
 def test_an_application_that_gives_it_up_is_as_before() -> None:
