@@ -2,6 +2,7 @@
 #   PYTHON   which Python makes the environment    (python3)
 #   VENV     where the environment is              (.venv)
 #   SECONDS  how long `make demo` runs             (until Ctrl-C)
+#   STACK    full: `make demo` with Collector, Elasticsearch and Prometheus  (python)
 #   ARGS     further arguments for the tool        (make unit ARGS="-k settings")
 
 PYTHON ?= python3
@@ -44,8 +45,8 @@ $(VENV)/.package: pyproject.toml $(VENV)/.locked
 
 # ---- the two commands
 
-demo: environment ## run the shop with traffic and show its metrics and logs (SECONDS=20 ends by itself)
-	@$(BIN)/python examples/shop/demo.py $(if $(SECONDS),--seconds $(SECONDS))
+demo: environment ## run the shop with traffic and show its metrics and logs (SECONDS=20 ends by itself; STACK=full: with servers)
+	@$(BIN)/python examples/shop/demo.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACK),--stack $(STACK))
 
 test: lint types services ## run every check and every test, real servers included
 	@echo "== tests: pytest"

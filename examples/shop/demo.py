@@ -1,7 +1,9 @@
 """The demo: the shop under `opentelemetry-instrument`, traffic, and a live summary of its metrics and its log.
 
     python examples/shop/demo.py --seconds 20
+    python examples/shop/demo.py --seconds 20 --stack full
 
+The full stack is the shop with a Collector that takes its log to Elasticsearch, and a Prometheus for its metrics.
 Ends with Ctrl-C, SIGTERM or after `--seconds`, with the comparison of what was sent, counted and logged. Exit code 0
 when all of it agrees, 1 when something differs or the shop ended before.
 """
@@ -17,17 +19,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a file, too
 
 from examples.shop.child import METRICS_PORT, SHOP_PORT, DemoError, Files, Shop, choose_port
-from examples.shop.ledger import Ledger, expected_series
-from examples.shop.page import Values, compare_settled
+from examples.shop.ledger import Ledger
+from examples.shop.page import Values
 from examples.shop.plan import make_plan
-from examples.shop.summary import LogFigures, block, final_report, logs_match, one_line
+from examples.shop.sources import Source, ask_log, compare_all
+from examples.shop.summary import LogFigures, block, one_line
 from examples.shop.traffic import run_traffic
 from otel_distro import LogAnalyzer
 from otel_distro.errors import OtelDistroError
@@ -74,18 +77,7 @@ class Screen:
         self._drawn = len(lines)
 
 
-def ask_log(log: Path, users: Sequence[str], seconds: float) -> LogFigures:
-    """Ask `LogAnalyzer` for the figures of the whole demo, which has lasted so many seconds."""
-    hours = math.ceil(seconds / 3600) + 1
-    with LogAnalyzer(log) as analyzer:
-        rate = analyzer.get_error_rate(hours=hours)
-        newest = analyzer.search_errors(hours=hours, size=1)
-        by_user = {user: len(analyzer.search_by_user(user, hours=hours)) for user in users}
-    message = str(newest[0]["message"]) if newest else ""
-    return LogFigures(rate["total"], rate["errors"], by_user, " ".join(message.split()))
-
-
-def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | None) -> None:
+def watch(shop: Shop, source: Source, stop: threading.Event, started: float, seconds: float | None) -> None:
     """Show the summary every two seconds until stopped or the time is over; raises DemoError when the shop ends."""
     screen = Screen()
     while not stop.is_set():
@@ -94,50 +86,52 @@ def watch(shop: Shop, stop: threading.Event, started: float, seconds: float | No
             return
         shop.check_alive()
         elapsed = time.monotonic() - started
-        screen.show(elapsed, shop.read_metrics(), ask_log(shop.log, (), elapsed))
+        screen.show(elapsed, source.read_metrics(), ask_log(source, elapsed))
 
 
-def compare_all(shop: Shop, ledger: Ledger, started: float) -> bool:
-    """Print what was sent, counted and logged, and return whether it agrees."""
-    rows = compare_settled(expected_series(ledger), shop.read_metrics)
-    users = sorted(ledger.lines_by_user)
-    deadline = time.monotonic() + 5
-    log = ask_log(shop.log, users, time.monotonic() - started)
-    while not logs_match(ledger, log) and time.monotonic() < deadline:
-        time.sleep(0.1)
-        log = ask_log(shop.log, users, time.monotonic() - started)
-    report, agrees = final_report(ledger, shop.read_metrics(), rows, log)
-    print("\n" + report, flush=True)
-    return agrees
-
-
-def run(seconds: float | None, folder: Path) -> int:
-    """Run the demo from start to end and return the exit code."""
+def run(seconds: float | None, folder: Path, *, full: bool = False) -> int:
+    """Run the demo from start to end and return the exit code; `full` is with all servers of the pipeline."""
     files = Files(folder)
-    with _stopped_by_signals() as stop:
-        shop = Shop(choose_port(SHOP_PORT, "shop"), choose_port(METRICS_PORT, "metrics page"), files)
-        try:
-            shop.wait_until_up(stop)
-            if stop.is_set():
-                return 0
-            print(_where_to_look(shop), flush=True)
-            started = time.monotonic()
-            traffic = Traffic(shop.url, stop)
-            traffic.start()
-            try:
-                watch(shop, stop, started, seconds)
-            finally:
-                stop.set()
-            traffic.join()
-            shop.check_alive()
-            return 0 if compare_all(shop, traffic.ledger, started) else 1
-        finally:
-            shop.end()
+    ports = choose_port(SHOP_PORT, "shop"), choose_port(METRICS_PORT, "metrics page")
+    with _stopped_by_signals() as stop, ExitStack() as ends:
+        servers = None
+        if full:
+            from examples.shop.stack import Stack  # the servers come with the tests, which a plain demo does not need
+
+            servers = ends.enter_context(Stack(folder / "stack", files.log, ports[1]))
+            servers.start(stop)
+        if stop.is_set():
+            return 0
+        shop = Shop(*ports, files)
+        ends.callback(shop.end)
+        shop.wait_until_up(stop)
+        sources = [Source("counted", "logged", shop.read_metrics, lambda: LogAnalyzer(files.log))]
+        if servers is not None:
+            servers.wait_until_open(stop)
+            sources.append(servers.source)
+        if stop.is_set():
+            return 0
+        print(_where_to_look(shop, servers.where_to_look() if servers else ""), flush=True)
+        return _drive(shop, sources, stop, seconds)
+
+
+def _drive(shop: Shop, sources: Sequence[Source], stop: threading.Event, seconds: float | None) -> int:
+    """Send traffic until the end, showing the last of the sources, and compare all of them."""
+    started = time.monotonic()
+    traffic = Traffic(shop.url, stop)
+    traffic.start()
+    try:
+        watch(shop, sources[-1], stop, started, seconds)
+    finally:
+        stop.set()
+    traffic.join()
+    shop.check_alive()
+    return 0 if compare_all(sources, traffic.ledger, started) else 1
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set; a second signal interrupts at once."""
+    """Give an event that Ctrl-C, SIGTERM and a closed terminal set; a second signal interrupts at once."""
     stop = threading.Event()
 
     def handle(*_: object) -> None:
@@ -145,7 +139,7 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield stop
     finally:
@@ -153,7 +147,7 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _where_to_look(shop: Shop) -> str:
+def _where_to_look(shop: Shop, more: str) -> str:
     beside = Path(sys.executable).parent
     program = "otel-distro"
     if shutil.which(program) != str(beside / program):  # the environment is not activated
@@ -165,8 +159,8 @@ The shop runs under opentelemetry-instrument. In another terminal, from this fol
   logs     tail -f {shop.log}
   errors   {program} logs errors --hours 1 --logs {shop.log}
   rate     {program} logs rate --hours 1 --logs {shop.log}
-  one user otel-distro logs user user-001 --logs {shop.log}
-Ctrl-C ends it.
+  one user {program} logs user user-001 --logs {shop.log}
+{more.format(program=program)}Ctrl-C ends it.
 """
 
 
@@ -184,12 +178,18 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, help="for log and output (default: %(default)s of the repository)"
     )
+    parser.add_argument(
+        "--stack",
+        choices=("python", "full"),
+        default="python",
+        help="python: nothing but Python; full: with Collector, Elasticsearch and Prometheus (default: %(default)s)",
+    )
     options = parser.parse_args()
     if options.folder != FOLDER:
         options.folder = options.folder.absolute()
     os.chdir(REPOSITORY)
     try:
-        return run(options.seconds, options.folder)
+        return run(options.seconds, options.folder, full=options.stack == "full")
     except (DemoError, OtelDistroError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from examples.shop.ledger import Ledger
 from examples.shop.page import Row, Values, table
@@ -13,12 +14,23 @@ from examples.shop.page import Row, Values, table
 
 @dataclass(frozen=True)
 class LogFigures:
-    """What `LogAnalyzer` answered: lines and error lines in its window, lines of the traffic's users, newest error."""
+    """What `LogAnalyzer` answered: lines and error lines in its window, lines of the traffic's users, newest error.
+
+    `error_ids` are the `log_id` of the error lines that it was asked to find.
+    """
 
     lines: int
     errors: int
     lines_by_user: Mapping[str, int]
     newest_error: str = ""
+    error_ids: frozenset[str] = frozenset()
+
+
+class Counted(NamedTuple):
+    """What a metrics page or a Prometheus said: its values, and how each compares with the ledger."""
+
+    values: Values
+    rows: list[Row]
 
 
 def by_label(values: Values, name: str, label: str) -> dict[str, Decimal]:
@@ -80,28 +92,21 @@ def one_line(seconds: float, page: Values, log: LogFigures) -> str:
     )
 
 
-def final_report(ledger: Ledger, page: Values, rows: list[Row], log: LogFigures) -> tuple[str, bool]:
-    """Return the comparison of what was sent, counted and logged, and whether all of it agrees."""
-    statuses = by_label(page, "http_requests_total", "status")
-    sent_statuses: dict[str, int] = {}
-    for (_, _, status), count in ledger.requests.items():
-        sent_statuses[str(status)] = sent_statuses.get(str(status), 0) + count
-    lines = [f"{'':<24}{'sent':>12}{'counted':>12}{'logged':>12}"]
-    lines += [
-        _line(f"requests with {status}", sent_statuses.get(status, 0), statuses.get(status, Decimal(0)), "")
-        for status in sorted({*statuses, *sent_statuses})
-    ]
-    counted_orders = by_label(page, "orders_total", "status")
-    for outcome in ("completed", "pending", "failed"):
-        sent = sum(count for (name, _), count in ledger.orders.items() if name == outcome)
-        lines.append(_line(f"orders {outcome}", sent, counted_orders.get(outcome, Decimal(0)), ""))
-    counted_revenue = by_label(page, "revenue_total", "currency")
-    for currency, amount in sorted(ledger.revenue.items()):
-        lines.append(_line(f"revenue in {currency}", amount, counted_revenue.get(currency, Decimal(0)), ""))
-    lines.append(_line("error lines", ledger.errors, "", log.errors))
-    lines.append(_line("lines with a user", ledger.lines_by_user.total(), "", sum(log.lines_by_user.values())))
+def final_report(ledger: Ledger, counted: Mapping[str, Counted], logged: Mapping[str, LogFigures]) -> tuple[str, bool]:
+    """Return the comparison of what was sent, counted and logged, and whether all of it agrees.
+
+    Who counted and who logged stand under the names of their columns.
+    """
+    lines = [_line("", "sent", *counted, *logged), *_counts(ledger, [one.values for one in counted.values()])]
+    nobody = [""] * len(counted)
+    logs = logged.values()
+    lines.append(_line("log lines", "", *nobody, *(log.lines for log in logs)))
+    lines.append(_line("error lines", ledger.errors, *nobody, *(log.errors for log in logs)))
+    users = (log.lines_by_user.values() for log in logs)
+    lines.append(_line("lines with a user", ledger.lines_by_user.total(), *nobody, *map(sum, users)))
+    rows = [row for one in counted.values() for row in one.rows]
     wrong = [row for row in rows if not row.agrees]
-    logs_agree = logs_match(ledger, log)
+    logs_agree = logs_match(ledger, logs)
     agrees = not wrong and logs_agree and not ledger.surprises
     lines += ["", f"{len(rows)} series compared, {len(wrong)} differ; the log {'agrees' if logs_agree else 'DIFFERS'}"]
     if wrong:
@@ -110,13 +115,38 @@ def final_report(ledger: Ledger, page: Values, rows: list[Row], log: LogFigures)
     return "\n".join(lines), agrees
 
 
-def logs_match(ledger: Ledger, log: LogFigures) -> bool:
-    """Say whether the log has the errors and the users' lines that the ledger expects, to the line."""
-    return log.errors == ledger.errors and dict(log.lines_by_user) == dict(ledger.lines_by_user)
+def _counts(ledger: Ledger, pages: list[Values]) -> list[str]:
+    """Return the lines of requests, orders and revenue."""
+
+    def line(title: str, sent: object, name: str, label: str, value: str) -> str:
+        return _line(title, sent, *(by_label(page, name, label).get(value, Decimal(0)) for page in pages))
+
+    sent: dict[str, int] = {}
+    for (_, _, status), count in ledger.requests.items():
+        sent[str(status)] = sent.get(str(status), 0) + count
+    statuses = {*sent, *(status for page in pages for status in by_label(page, "http_requests_total", "status"))}
+    lines = [
+        line(f"requests with {status}", sent.get(status, 0), "http_requests_total", "status", status)
+        for status in sorted(statuses)
+    ]
+    for outcome in ("completed", "pending", "failed"):
+        made = sum(count for (name, _), count in ledger.orders.items() if name == outcome)
+        lines.append(line(f"orders {outcome}", made, "orders_total", "status", outcome))
+    for currency, amount in sorted(ledger.revenue.items()):
+        lines.append(line(f"revenue in {currency}", amount, "revenue_total", "currency", currency))
+    return lines
+
+
+def logs_match(ledger: Ledger, logs: Collection[LogFigures]) -> bool:
+    """Say whether each log has the errors and the users' lines that the ledger expects, and all have the same lines."""
+    return len({(log.lines, log.error_ids) for log in logs}) == 1 and all(
+        log.errors == len(log.error_ids) == ledger.errors and dict(log.lines_by_user) == dict(ledger.lines_by_user)
+        for log in logs
+    )
 
 
 def _line(name: str, *figures: object) -> str:
-    return (f"{name:<24}" + "".join(f"{_figure(figure):>12}" for figure in figures)).rstrip()
+    return (f"{name:<24}" + "".join(f"{_figure(figure):>14}" for figure in figures)).rstrip()
 
 
 def _figure(figure: object) -> str:

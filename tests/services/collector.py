@@ -88,12 +88,18 @@ class Collector(Server):
     name = "otelcol"
 
     def __init__(
-        self, binary: Path, configs: Sequence[Path | str], folder: Path, env: Mapping[str, str] | None = None
+        self,
+        binary: Path,
+        configs: Sequence[Path | str],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        flags: Sequence[str] = (),
     ) -> None:
         """Prepare a Collector that works in `folder` with `env` laid over its variables; nothing runs yet."""
         super().__init__()
-        self._binary = binary
-        self._configs = [f"--config={config}" for config in configs]
+        self.binary = binary
+        self._arguments = [*(f"--config={config}" for config in configs), *flags]
         self._folder = folder
         ports = free_ports(len(_ENDPOINTS) + 1)
         self.env: dict[str, str] = {
@@ -105,8 +111,8 @@ class Collector(Server):
         Path(self.env["STORAGE_DIR"]).mkdir(parents=True, exist_ok=True)
 
     def command(self) -> Sequence[str | Path]:
-        """Return the command with all configurations."""
-        return [self._binary, *self._configs]
+        """Return the command with all configurations and flags."""
+        return [self.binary, *self._arguments]
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that the configurations take."""

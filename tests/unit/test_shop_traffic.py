@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,7 +22,7 @@ from examples.shop.app import Store, create_app
 from examples.shop.ledger import Ledger, Series, expected_series, series
 from examples.shop.page import CHECKED, Row, compare, parse_page, since, table
 from examples.shop.plan import Plan, Planned, make_plan
-from examples.shop.summary import LogFigures, block, final_report, logs_match, one_line, quantile
+from examples.shop.summary import Counted, LogFigures, block, final_report, logs_match, one_line, quantile
 from examples.shop.traffic import run_traffic
 from tests.support import free_port
 
@@ -290,14 +291,27 @@ class TestSummary:
     def test_the_report_agrees_only_when_page_and_log_do(self) -> None:
         ledger = booked()
         expected = expected_series(ledger)
-        right = LogFigures(99, ledger.errors, dict(ledger.lines_by_user))
-        assert final_report(ledger, expected, compare(expected, expected), right)[1]
-        lost = LogFigures(99, ledger.errors - 1, dict(ledger.lines_by_user))
-        text, agrees = final_report(ledger, expected, compare(expected, expected), lost)
+        page, log = {"counted": counted(expected, expected)}, {"logged": logged(ledger)}
+        assert final_report(ledger, page, log)[1]
+        text, agrees = final_report(ledger, page, {"logged": replace(log["logged"], errors=ledger.errors - 1)})
         assert not agrees
         assert "the log DIFFERS" in text
         off = {**expected, series("orders_total", status="completed", payment_method="card"): Decimal(77)}
-        assert not final_report(ledger, off, compare(expected, off), right)[1]
+        assert not final_report(ledger, {"counted": counted(expected, off)}, log)[1]
+
+    def test_the_report_has_a_column_for_each_that_counted_and_logged_and_one_that_differs_is_enough(self) -> None:
+        ledger = booked()
+        expected = expected_series(ledger)
+        right, log = counted(expected, expected), logged(ledger)
+        text, agrees = final_report(ledger, {"page": right, "server": right}, {"file": log, "store": log})
+        assert agrees
+        assert text.splitlines()[0].split() == ["sent", "page", "server", "file", "store"]
+        assert f"{2 * len(expected)} series compared, 0 differ; the log agrees" in text
+        late = counted(expected, {**expected, series("orders_total", status="failed", payment_method="x"): Decimal(1)})
+        assert not final_report(ledger, {"page": right, "server": late}, {"file": log, "store": log})[1]
+        assert not final_report(
+            ledger, {"page": right, "server": right}, {"file": log, "store": replace(log, lines=98)}
+        )[1]
 
     def test_lines_that_went_to_the_wrong_user_are_seen(self) -> None:
         ledger = booked()
@@ -305,7 +319,28 @@ class TestSummary:
         first, *_, last = swapped
         swapped[first] += 1
         swapped[last] -= 1
-        assert not logs_match(ledger, LogFigures(0, ledger.errors, swapped))
+        assert logs_match(ledger, [logged(ledger)])
+        assert not logs_match(ledger, [replace(logged(ledger), lines_by_user=swapped)])
+
+    def test_an_error_that_is_counted_and_not_found_or_another_in_each_log_is_seen(self) -> None:
+        ledger = booked()
+        log = logged(ledger)
+        assert ledger.errors
+        other = replace(log, error_ids=frozenset({*list(log.error_ids)[1:], "other"}))
+        assert logs_match(ledger, [other])
+        assert not logs_match(ledger, [log, other])
+        assert not logs_match(ledger, [replace(log, error_ids=frozenset())])
+
+
+def counted(expected: Mapping[Series, Decimal], values: dict[Series, Decimal]) -> Counted:
+    """What one that counted said, compared with what was expected."""
+    return Counted(values, compare(expected, values))
+
+
+def logged(ledger: Ledger) -> LogFigures:
+    """What a log says that has every line of the ledger."""
+    ids = frozenset(str(number) for number in range(ledger.errors))
+    return LogFigures(99, ledger.errors, dict(ledger.lines_by_user), error_ids=ids)
 
 
 class FixedPage(BaseHTTPRequestHandler):
