@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.services import alertmanager, collector, elasticsearch, node_exporter, prometheus
 from tests.services.elasticsearch import Elasticsearch
+
+# An example may be slow because the machine is busy: that is no failure.
+settings.register_profile("without-deadline", deadline=None)
+settings.load_profile("without-deadline")
 
 
 @pytest.fixture(scope="session")
