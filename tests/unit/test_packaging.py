@@ -81,7 +81,7 @@ def test_the_upstream_distribution_is_neither_required_nor_here(metadata: Messag
 def test_both_opentelemetry_families_are_held_to_one_release(metadata: Message) -> None:
     required = [name for name in metadata.get_all("Requires-Dist", []) if name.startswith("opentelemetry")]
     assert len(required) >= 9
-    assert not [name for name in required if ("<1.46" in name) == ("<0.67" in name)]
+    assert not [name for name in required if ("<1.45.2" in name) == ("<0.66b2" in name)]
 
 
 def test_every_entry_point_of_the_wheel_leads_somewhere(wheel: zipfile.ZipFile) -> None:
