@@ -84,7 +84,7 @@ bench: environment ## run every measurement of tests/benchmarks
 
 # ---- what is generated and committed
 
-docs: environment ## write the generated pages of docs/, rules, alerts and runbook again
+docs: environment ## write the generated pages of docs/, rules, alerts, runbook and dashboards again
 	@$(BIN)/python docs/generate.py
 
 # One lock file for Python 3.10 to 3.13 on every platform, every file by its hash. Pre-releases only where a requirement

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_distro.analyzer.elastic_template import log_template, rejected_template
+from otel_distro.monitoring.dashboards.files import generated as dashboards
 from otel_distro.monitoring.files import RUNBOOK_FILE, generated
 from otel_distro.monitoring.parameters import Parameters
 from otel_distro.settings import reference_table
@@ -45,6 +46,11 @@ def monitoring_files() -> dict[str, str]:
     }
 
 
+def dashboard_files() -> dict[str, str]:
+    """Return the dashboards by their path in the repository."""
+    return {f"collector-config/grafana/{name}": text for name, text in dashboards(Parameters()).items()}
+
+
 def index_templates() -> dict[str, str]:
     """Return the index templates, as `PUT _index_template/…` takes them, by their path in the repository."""
     made = {"index-template": log_template(), "rejected-template": rejected_template()}
@@ -54,7 +60,8 @@ def index_templates() -> dict[str, str]:
 
 def main() -> int:
     """Write every generated file and say which ones changed."""
-    files = {f"docs/{name}": page() for name, page in PAGES.items()} | monitoring_files() | index_templates()
+    pages = {f"docs/{name}": page() for name, page in PAGES.items()}
+    files = pages | monitoring_files() | dashboard_files() | index_templates()
     for name, text in files.items():
         file = FOLDER.parent / name
         changed = not file.exists() or file.read_text(encoding="utf-8") != text

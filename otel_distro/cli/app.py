@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
     "elasticsearch": ("otel_distro.cli.elasticsearch:elasticsearch", "Make an Elasticsearch ready for logs."),
     "rules": ("otel_distro.cli.rules:rules", "Write recording rules, alerts and a runbook for Prometheus."),
+    "dashboards": ("otel_distro.cli.dashboards:dashboards", "Write dashboards for Grafana."),
 }
 """Name of each command, where it is and what it does; help is shown without loading any of them."""
 

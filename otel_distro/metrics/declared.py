@@ -219,6 +219,12 @@ def histogram(  # noqa: PLR0913 -- the public signature
     return _declare(Histogram, name, description=description, labels=labels, unit=unit, scope=scope, buckets=bounds)
 
 
+def declarations() -> tuple[Declaration, ...]:
+    """Return what has been declared in this process, in that order, without what this package declares itself."""
+    found = (known.declaration for known in tuple(_all.values()))
+    return tuple(one for one in found if one is not None and one.scope != SCOPE)
+
+
 def label_text(value: object) -> str:
     """Return the label value for anything: valid Unicode text of at most 256 characters; never raises."""
     try:

@@ -6,7 +6,7 @@ from otel_distro.monitoring.model import Alert, Group, Unit
 from otel_distro.monitoring.objectives import HOUR, MINUTE
 from otel_distro.monitoring.parameters import Parameters, selector
 
-_REAL = 'fstype!~"tmpfs|ramfs|overlay|squashfs|fuse.*"'
+REAL_FILE_SYSTEMS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|fuse.*"'
 
 
 def group(parameters: Parameters) -> Group:
@@ -16,7 +16,10 @@ def group(parameters: Parameters) -> Group:
 
 def _disk(parameters: Parameters) -> Alert:
     objectives, by = parameters.objectives, "job, instance, mountpoint"
-    free, size = selector("node_filesystem_avail_bytes", _REAL), selector("node_filesystem_size_bytes", _REAL)
+    free, size = (
+        selector("node_filesystem_avail_bytes", REAL_FILE_SYSTEMS),
+        selector("node_filesystem_size_bytes", REAL_FILE_SYSTEMS),
+    )
     left = f"min by ({by}) ({free}) / min by ({by}) ({size})"
     trend, ahead = parameters.span(6 * HOUR), objectives.disk_hours * HOUR * parameters.pace
     return Alert(

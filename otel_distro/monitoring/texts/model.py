@@ -43,3 +43,29 @@ class Language:
 
     headings: Headings
     alerts: Mapping[str, Text]
+
+
+@dataclass(frozen=True)
+class PanelText:
+    """What stands over a panel, and what its description says; the latter may have the panel's figures as places."""
+
+    title: str
+    description: str
+
+
+@dataclass(frozen=True)
+class DashboardText:
+    """The words of one dashboard."""
+
+    title: str
+    rows: Mapping[str, str]
+    panels: Mapping[str, PanelText]
+
+
+@dataclass(frozen=True)
+class DashboardWords:
+    """One language: each dashboard's words by its name, and words that all of them use."""
+
+    dashboards: Mapping[str, DashboardText]
+    terms: Mapping[str, str]
+    """Names of variables, of series in legends, of columns and of links."""

@@ -1,0 +1,51 @@
+"""The metrics that a user's module declares, found by importing it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final, cast
+
+from otel_distro.errors import InputError
+from otel_distro.metrics.declaration import Declaration
+from otel_distro.metrics.declared import declarations
+from otel_distro.metrics.naming import label_name, unit_name
+from otel_distro.monitoring.dashboards.business import Kind, OwnMetric
+
+_MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
+
+
+def metrics_of(place: str) -> tuple[OwnMetric, ...]:
+    """Import `package:module` (or `package.module`) and return what it, and what it imports, declares.
+
+    Modules are looked for in the working folder first, as `python -m` does.
+    Raises InputError where there is no such module, where it cannot be imported, and where nothing is declared.
+    """
+    if not _MODULE.fullmatch(place):
+        raise InputError(f"--from {place!r} cannot be used; it must be package:module, as in shop:metrics")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        import_module(place.replace(":", "."))
+    except Exception as error:  # noqa: BLE001 -- a user's module may raise anything
+        raise InputError(f"--from {place!r} cannot be imported: {type(error).__name__}: {error}") from None
+    except SystemExit:
+        raise InputError(f"--from {place!r} cannot be imported: it ends the program") from None
+    finally:
+        sys.path.pop(0)
+    found = tuple(_own(declared) for declared in declarations())
+    if not found:
+        raise InputError(f"--from {place!r} declares no counter, gauge or histogram")
+    return found
+
+
+def _own(declared: Declaration) -> OwnMetric:
+    return OwnMetric(
+        declared.scraped_name,
+        cast(Kind, declared.kind),
+        declared.description,
+        tuple(map(label_name, declared.labels)),
+        unit_name(declared.unit),
+        buckets=declared.buckets != (),
+    )
