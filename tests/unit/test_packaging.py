@@ -60,7 +60,14 @@ def test_the_metadata_says_what_it_is(metadata: Message) -> None:
     assert metadata["License-File"] == "LICENSE"
     assert metadata["Requires-Python"] == ">=3.10"
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
-    assert sorted(metadata.get_all("Provides-Extra", [])) == ["all", "elasticsearch", "flask", "local", "rules"]
+    assert sorted(metadata.get_all("Provides-Extra", [])) == [
+        "all",
+        "dashboards",
+        "elasticsearch",
+        "flask",
+        "local",
+        "rules",
+    ]
 
 
 def test_the_version_is_the_one_that_the_package_names(metadata: Message) -> None:

@@ -42,7 +42,9 @@ COLUMNS: Final = ("@timestamp", "service", "error_type", "message", "request_id"
 def built(panel: Panel, text: PanelText, number: int, terms: Mapping[str, str], parameters: Parameters) -> Any:
     """Return a panel's builder: its queries, its words, its links."""
     made = _DRAWN[panel.look](panel)
-    made.id(number).title(text.title).description(text.description.format_map(panel.figures))
+    # A user's own description may have braces in it.
+    description = text.description if panel.text else text.description.format_map(panel.figures)
+    made.id(number).title(text.title).description(description)
     made.datasource(source(panel)).targets(targets(panel, terms)).unit(panel.unit.value)
     made.span(panel.width).height(HEIGHTS.get(panel.look, _HEIGHT))
     if panel.thresholds:
