@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,8 +48,8 @@ class Shop:
 
 
 @contextmanager
-def running_shop(folder: Path) -> Iterator[Shop]:
-    """The shop, started as the README says, with the three variables and its port."""
+def running_shop(folder: Path, further: Mapping[str, str] | None = None) -> Iterator[Shop]:
+    """The shop, started as the README says, with the three variables and its port, and `further` ones."""
     port, metrics_port = free_port(), free_port()
     log_file = folder / "logs" / "shop.log"
     environment = {
@@ -57,6 +57,7 @@ def running_shop(folder: Path) -> Iterator[Shop]:
         "OTEL_EXPORTER_PROMETHEUS_PORT": str(metrics_port),
         "OTEL_DISTRO_LOG_FILE": str(log_file),
         "SHOP_PORT": str(port),
+        **(further or {}),
     }
     command = ["opentelemetry-instrument", "python", "examples/shop/app.py"]
     with AppProcess(command, environment) as process:

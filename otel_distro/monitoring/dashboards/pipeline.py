@@ -20,7 +20,7 @@ from otel_distro.monitoring.dashboards.model import (
 )
 from otel_distro.monitoring.dashboards.selections import JOB, of_job
 from otel_distro.monitoring.parameters import Parameters, selector
-from otel_distro.monitoring.promql import summed_rate
+from otel_distro.monitoring.promql import part_rate, summed_rate
 
 _FAILED = "otelcol_exporter_send_failed_log_records"
 _REFUSED = "otelcol_receiver_refused_log_records"
@@ -81,7 +81,8 @@ def _records() -> tuple[Panel, ...]:
     )
     failed = (
         Query(summed_rate("receiver", of_job(_REFUSED), RATE_INTERVAL), "{{receiver}} {refused}"),
-        Query(summed_rate("exporter", of_job(_FAILED), RATE_INTERVAL), "{{exporter}} {failed}"),
+        # What never failed has no series yet.
+        Query(part_rate("exporter", of_job(_FAILED), of_job(SENT), RATE_INTERVAL), "{{exporter}} {failed}"),
     )
     by = "outcome, http_response_status_code"
     return (
@@ -99,18 +100,18 @@ def _records() -> tuple[Panel, ...]:
 def _services(parameters: Parameters) -> tuple[Panel, ...]:
     def counted(name: str, by: str, legend: str) -> Panel:
         series = parameters.series(f"otel_distro_{name}_total")
-        return Panel(name, (Query(summed_rate(by, series, RATE_INTERVAL), legend),), Unit.PER_SECOND, width=6)
+        return Panel(name, (Query(summed_rate(by, series, RATE_INTERVAL), legend),), Unit.PER_SECOND)
 
     slow = parameters.objectives.page_seconds
     return (
         counted("log_lines_dropped", "job", "{{job}}"),
+        counted("export_dropped", "job, signal, reason", "{{job}} {{signal}} {{reason}}"),
         counted("rejected", "job, instrument", "{{job}} {{instrument}}"),
         counted("series_overflows", "job, instrument", "{{job}} {{instrument}}"),
         Panel(
             "scrapes",
             (Query(parameters.series("scrape_duration_seconds"), "{{job}} {{instance}}"),),
             Unit.SECONDS,
-            width=6,
             thresholds=rising(slow),
             figures={"limit": f"{slow:g}"},
         ),

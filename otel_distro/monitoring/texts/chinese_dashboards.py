@@ -106,6 +106,7 @@ PIPELINE: Final = DashboardText(
             "Elasticsearch 对每个文档的答复。`failed_client` 且状态不是 409 即被永久拒绝；409 表示已存在。",
         ),
         "log_lines_dropped": PanelText("丢弃的日志行", "服务每秒未能写入的行数。"),
+        "export_dropped": PanelText("未能通过 OTLP 送达", "每秒没有接收方收到的跨度、日志记录与指标点，按原因。"),
         "rejected": PanelText("被拒绝的值", "每秒任何指标都不能接受的值，按仪表。"),
         "series_overflows": PanelText("超出序列上限", "每秒标签被舍弃的测量，按仪表。"),
         "scrapes": PanelText(

@@ -146,6 +146,10 @@ PIPELINE: Final = DashboardText(
             "What Elasticsearch said to each document. `failed_client` with a status other than 409 is refused for good; 409 is there already.",
         ),
         "log_lines_dropped": PanelText("Log lines dropped", "Lines a second that a service could not write."),
+        "export_dropped": PanelText(
+            "Not delivered by OTLP",
+            "Spans, log records and metric points a second that no receiver has got, by reason.",
+        ),
         "rejected": PanelText("Values rejected", "Values a second that no metric can take, by instrument."),
         "series_overflows": PanelText(
             "Beyond the limit of series", "Measurements a second whose labels were dropped, by instrument."
