@@ -244,6 +244,7 @@ def test_an_otlp_record_of_another_sdk_gets_what_it_lacks(agent: Agent) -> None:
     assert agent.otlp({"message": "nothing"}, resource={"service.name": "unknown_service:python"})
     agent.wait_for(len(before) + 2)
     new = {document.source["message"]: document.source for document in agent.stored() if document.id not in before}
+    assert not {"trace_id", "span_id"} & {*new["hello"], *new["nothing"]}
     assert (new["hello"]["service"], new["hello"]["environment"]) == ("other", "qa")
     assert (new["nothing"]["service"], new["nothing"]["environment"]) == ("python-app", "production")
     assert new["hello"]["log_id"] != new["nothing"]["log_id"]

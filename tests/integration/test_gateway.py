@@ -1,0 +1,138 @@
+"""The gateway: what agents of other machines send to it, with a certificate, is stored once and as they made it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests import certificates
+from tests.agent import AGENT, Agent, install_templates, line
+from tests.certificates import Certificates, Pair
+from tests.services.collector import validate
+from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
+
+GATEWAY = AGENT.with_name("gateway.yaml")
+FORWARD = AGENT.with_name("forward.yaml")
+MOMENT = "2026-11-24T09:00:00.123456Z"
+ERROR = {"timestamp": MOMENT, "level": "ERROR", "message": "no", "user_id": "u", "extra": {"a": 1}, "http.status": 200}
+
+
+@pytest.fixture(scope="module")
+def certificates_(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+def gateway_variables(made: Certificates) -> dict[str, str]:
+    return {
+        "GATEWAY_CERT_FILE": str(made.server.certificate),
+        "GATEWAY_KEY_FILE": str(made.server.key),
+        "AGENTS_CA_FILE": str(made.authority.certificate),
+    }
+
+
+def copy_pair(pair: Pair, folder: Path) -> dict[str, str]:
+    """Copy a certificate and its key to where an agent looks for its own, and return its variables."""
+    shutil.copy(pair.key, folder / "agent.key")
+    shutil.copy(pair.certificate, folder / "agent.pem")
+    return {"AGENT_CERT_FILE": str(folder / "agent.pem"), "AGENT_KEY_FILE": str(folder / "agent.key")}
+
+
+@pytest.fixture
+def gateway(
+    collector_binary: Path, elasticsearch_server: Elasticsearch, certificates_: Certificates, tmp_path: Path
+) -> Iterator[Agent]:
+    install_templates(elasticsearch_server)
+    variables = gateway_variables(certificates_)
+    with Agent(collector_binary, elasticsearch_server, tmp_path / "gateway", variables, [GATEWAY]) as running:
+        yield running
+
+
+def agent_of(gateway: Agent, made: Certificates, folder: Path, pair: Pair) -> Agent:
+    """An agent that sends to the gateway and proves itself with this pair."""
+    folder.mkdir()
+    variables = {
+        "GATEWAY_URL": f"https://{gateway.env['OTLP_HTTP_ENDPOINT']}",
+        "GATEWAY_CA_FILE": str(made.authority.certificate),
+        "SERVICE_NAME": "of-the-agent",
+        **copy_pair(pair, folder),
+    }
+    return Agent(gateway.binary, gateway.elasticsearch, folder, variables, [AGENT, FORWARD])
+
+
+def without_id(source: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in source.items() if name != "log_id"}
+
+
+def test_what_agents_send_is_stored_once_as_an_agent_alone_would_have_stored_it(
+    gateway: Agent, certificates_: Certificates, tmp_path: Path
+) -> None:
+    with agent_of(gateway, certificates_, tmp_path / "agent", certificates_.client) as agent:
+        agent.write(line(**ERROR, log_id="by-file"), line(**ERROR, log_id="by-file"), "no JSON at all")
+        assert agent.tcp(line(**ERROR, log_id="by-tcp"))
+        assert agent.otlp({**ERROR, "log_id": "by-otlp"})
+        stored = {document.id: document for document in gateway.wait_for(4)}
+        assert agent.stored() == []
+    expected = {**ERROR, "@timestamp": MOMENT, "tags": ["user_action", "error"]}
+    del expected["timestamp"]
+    expected |= {"service": "of-the-agent", "environment": "production"}
+    for log_id in ("by-file", "by-tcp", "by-otlp"):
+        assert without_id(stored[log_id].source) == expected
+        assert stored[log_id].index == f"{gateway.prefix}-2026.11.24"
+    (text,) = [found.source for found in stored.values() if not found.id.startswith("by-")]
+    assert (text["message"], text["tags"]) == ("no JSON at all", ["parse_failure"])
+
+
+def test_an_agent_with_a_certificate_of_strangers_waits_and_after_the_mend_nothing_is_missing(
+    gateway: Agent, certificates_: Certificates, tmp_path: Path
+) -> None:
+    folder = tmp_path / "agent"
+    with agent_of(gateway, certificates_, folder, certificates_.stranger) as agent:
+        agent.write(*(line(**ERROR, log_id=f"waits-{number}") for number in range(50)))
+        wait_until(lambda: "tls: " in agent.log, what=lambda: f"a refused handshake\n{agent.log}")
+        assert gateway.stored() == []
+        agent.stop()
+        copy_pair(certificates_.client, folder)
+        agent.start()
+        assert {found.id for found in gateway.wait_for(50)} == {f"waits-{number}" for number in range(50)}
+
+
+def test_what_makes_documents_is_that_of_the_agent() -> None:
+    agent, gateway = (yaml.safe_load(file.read_text())["processors"] for file in (AGENT, GATEWAY))
+    for name in ("transform/otlp", "transform/document"):
+        for group in gateway[name]["log_statements"]:
+            if any("elasticsearch.document_id" in condition for condition in group.get("conditions", ())):
+                del group["conditions"]
+        assert gateway[name] == agent[name]
+    assert gateway["memory_limiter"] == agent["memory_limiter"]
+
+
+def test_its_exporters_and_its_storage_are_those_of_the_agent() -> None:
+    agent, gateway = (yaml.safe_load(file.read_text()) for file in (AGENT, GATEWAY))
+    assert gateway["extensions"] == agent["extensions"]
+    for name, exporter in gateway["exporters"].items():
+        assert exporter == agent["exporters"][name]
+
+
+@pytest.mark.parametrize("configs", [[GATEWAY], [AGENT, FORWARD]])
+def test_the_configurations_are_valid_and_mistyped_copies_are_not(
+    configs: list[Path], certificates_: Certificates, tmp_path: Path
+) -> None:
+    env = {
+        **gateway_variables(certificates_),
+        **copy_pair(certificates_.client, tmp_path),
+        "GATEWAY_URL": "https://g:1",
+    }
+    validate(*configs, env=env)
+    text = configs[-1].read_text()
+    for word in ("exporters:", "sending_queue", "max_elapsed_time" if len(configs) == 2 else "client_ca_file_reload"):
+        assert word in text
+        mistyped = tmp_path / "mistyped.yaml"
+        mistyped.write_text(text.replace(word, word.replace("e", "ee", 1), 1))
+        with pytest.raises(AssertionError, match="status 1"):
+            validate(*configs[:-1], mistyped, env=env)
