@@ -105,8 +105,8 @@ def test_an_agent_with_a_certificate_of_strangers_waits_and_after_the_mend_nothi
 def test_what_makes_documents_is_that_of_the_agent() -> None:
     agent, gateway = (yaml.safe_load(file.read_text())["processors"] for file in (AGENT, GATEWAY))
     for name in ("transform/otlp", "transform/document"):
-        for group in gateway[name]["log_statements"]:
-            if any("elasticsearch.document_id" in condition for condition in group.get("conditions", ())):
+        for group in (*agent[name]["log_statements"], *gateway[name]["log_statements"]):
+            if any("elasticsearch.index" in condition for condition in group.get("conditions", ())):
                 del group["conditions"]
         assert gateway[name] == agent[name]
     assert gateway["memory_limiter"] == agent["memory_limiter"]

@@ -1,0 +1,171 @@
+"""What the Collector costs from a log file to searchable in Elasticsearch: agent.yaml beside a plain configuration.
+
+    python -m tests.benchmarks.pipeline_cost --records 100000 --rounds 3
+
+writes a log of so many records, lets a Collector of each configuration take it in turn to one Elasticsearch on the same
+machine, counts what is stored, and prints medians in Markdown: records a second (on Elasticsearch's processors, too),
+processor seconds and peak memory of the Collector. The target is half the processor time of pipeline_plain.yaml, which
+keeps the same promise. It ends with 1 where a record is missing or there twice; a missed target is only shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from tests.agent import AGENT, Agent, install_templates
+from tests.services import collector, elasticsearch
+from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
+
+PLAIN: Final = Path(__file__).with_name("pipeline_plain.yaml")
+CONFIGURATIONS: Final[Mapping[str, Path]] = {"agent.yaml": AGENT, "plain": PLAIN}
+TARGET: Final = 0.5
+_LONGEST: Final = 300.0  # seconds
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took: seconds from the Collector's start to the last record, its processor seconds and megabytes."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+
+
+def write_log(path: Path, records: int) -> None:
+    """Write the log of a shop: a few fields in each line, an error with its traceback in one of twenty."""
+    dice = random.Random(7)
+    start = datetime(2026, 11, 24, 9, tzinfo=timezone.utc)
+    with path.open("w") as file:
+        for number in range(records):
+            moment = start + timedelta(milliseconds=number)
+            file.write(json.dumps(_record(dice, moment)) + "\n")
+
+
+def _record(dice: random.Random, moment: datetime) -> dict[str, Any]:
+    failed = dice.random() < 0.05
+    record = {
+        "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "level": "ERROR" if failed else "INFO",
+        "message": "payment failed" if failed else "order completed",
+        "logger": "shop.orders",
+        "module": "orders",
+        "function": "place_order",
+        "line": dice.randrange(20, 400),
+        "request_id": f"{dice.getrandbits(128):032x}",
+        "user_id": f"user-{dice.randrange(1000):03d}",
+        "trace_id": f"{dice.getrandbits(128) | 1:032x}",
+        "span_id": f"{dice.getrandbits(64) | 1:016x}",
+        "service": "shop",
+        "environment": "production",
+        "log_id": str(uuid.UUID(int=dice.getrandbits(128))),
+        "order_id": dice.randrange(10**6),
+        "amount": dice.randrange(10**6) / 100,
+        "payment_method": dice.choice(("alipay", "wechat", "card")),
+    }
+    if failed:
+        frames = "".join(f'  File "shop/orders.py", line {line}, in place\n    pay(order)\n' for line in range(12))
+        record |= {"error_type": "PaymentDeclined", "error_message": "declined"}
+        record["exc_info"] = f"Traceback (most recent call last):\n{frames}PaymentDeclined: declined"
+    return record
+
+
+def measure(agent: Agent, records: int) -> Cost:
+    """Start the Collector on the finished log, wait for the last record; AssertionError unless each is there once."""
+    started = time.monotonic()
+    with agent:
+        wait_until(
+            lambda: agent.elasticsearch.count(agent.indices) >= records,
+            _LONGEST,
+            what=lambda: (
+                f"{records} records; there are {agent.elasticsearch.count(agent.indices)}\n{agent.log[-3000:]}"
+            ),
+            every=0.2,
+        )
+        seconds = time.monotonic() - started
+        cost = Cost(seconds, _processor_seconds(agent.pid), _peak_megabytes(agent.pid))
+    stored = agent.elasticsearch.count(agent.indices)
+    assert stored == records, f"{stored} documents of {records} records"
+    agent.elasticsearch.delete(agent.indices)
+    return cost
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def run(records: int, rounds: int, configurations: Mapping[str, Path], folder: Path) -> dict[str, list[Cost]]:
+    """Measure each configuration once a round, in turn, and return what each cost."""
+    otelcol = collector.find()["otelcol"]
+    log = folder / "app.log"
+    write_log(log, records)
+    costs: dict[str, list[Cost]] = {name: [] for name in configurations}
+    with Elasticsearch(elasticsearch.find()["elasticsearch"]) as server:
+        install_templates(server)
+        for number in range(rounds):
+            for name, config in configurations.items():
+                place = folder / f"{number}-{name}"
+                agent = Agent(otelcol, server, place, {"LOG_GLOB": str(log), "DEBUG_VERBOSITY": "basic"}, [config])
+                costs[name].append(cost := measure(agent, records))
+                print(f"{name}: {cost.seconds:.1f} s, {cost.cpu:.1f} CPU-s, {cost.megabytes:.0f} MB", file=sys.stderr)
+    return costs
+
+
+def report(records: int, costs: Mapping[str, Sequence[Cost]]) -> str:
+    """Return the medians as a table, and how the first configuration compares with the second."""
+    lines = ["| configuration | records/s | CPU seconds | peak MB |", "| --- | --- | --- | --- |"]
+    for name, runs in costs.items():
+        seconds, cpu = median(run.seconds for run in runs), median(run.cpu for run in runs)
+        megabytes = median(run.megabytes for run in runs)
+        lines.append(f"| {name} | {records / seconds:,.0f} | {cpu:.1f} | {megabytes:.0f} |")
+    if len(costs) == 2:
+        ours, plain = costs.values()
+        ratio = median(one.cpu / other.cpu for one, other in zip(ours, plain, strict=True))
+        met = "met" if ratio <= TARGET else "missed"
+        lines += [
+            "",
+            f"CPU of the first over that of the second, median of pairs: {ratio:.2f} (target {TARGET}: {met})",
+        ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="Measure the Collector from file to searchable.")
+    parser.add_argument("--records", type=int, default=100_000, help="in the log (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each configuration (default: %(default)s)")
+    parser.add_argument("--config", type=Path, action="append", help="measure these files in place of the two")
+    options = parser.parse_args()
+    chosen = {file.name: file for file in options.config} if options.config else CONFIGURATIONS
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            costs = run(options.records, options.rounds, chosen, Path(folder))
+        except AssertionError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(report(options.records, costs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""compose.yaml without an engine: its structure, and its scripts on real servers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.processes import ROOT
+from tests.services import alertmanager, elasticsearch
+from tests.services.collector import COMPONENTS
+from tests.services.elasticsearch import Elasticsearch
+
+FOLDER: Final = ROOT / "collector-config"
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+AGENT: Final = (FOLDER / "agent.yaml").read_text()
+DEFAULTED: Final = re.compile(r"\$\{(\w+):-([^}]*)\}")
+
+
+def filled_in(value: str) -> str:
+    """What compose makes of a text when nobody has set a variable."""
+    return DEFAULTED.sub(r"\2", value).replace("$$", "$")
+
+
+def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
+    """Source and target of each volume."""
+    volumes = [filled_in(volume).split(":") for volume in service.get("volumes", [])]
+    return [(source, target) for source, target, *_ in volumes]
+
+
+def script(name: str) -> str:
+    """The one script that a service runs in its shell."""
+    assert SERVICES[name]["entrypoint"] == ["sh", "-ec"]
+    (text,) = SERVICES[name]["command"]
+    return filled_in(text)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_image_is_pinned_to_a_release(name: str) -> None:
+    assert re.fullmatch(r"[a-z./-]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+
+
+def test_collector_and_elasticsearch_are_the_releases_that_the_tests_run() -> None:
+    version = yaml.safe_load(COMPONENTS.read_text())["dist"]["version"]
+    assert SERVICES["collector"]["image"] == f"otel/opentelemetry-collector-contrib:{version}"
+    for name in ("elasticsearch", "setup"):
+        assert SERVICES[name]["image"].endswith(f":{elasticsearch.VERSION}")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_whatever_is_mounted_from_the_repository_is_there_and_read_only(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", []):
+        source = filled_in(volume).split(":")[0]
+        if source.startswith("./"):
+            assert (FOLDER / source).exists(), source
+            assert volume.endswith(":ro")
+        elif not source.startswith(("/", "..")):
+            assert source in COMPOSE["volumes"]
+
+
+def test_every_volume_has_a_service() -> None:
+    used = {source for service in SERVICES.values() for source, _ in mounts(service)}
+    assert set(COMPOSE["volumes"]) <= used
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_waited_for_by_a_health_check_or_its_end(name: str) -> None:
+    service = SERVICES[name]
+    for other, how in service.get("depends_on", {}).items():
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        else:
+            assert how["condition"] == "service_completed_successfully"
+            assert SERVICES[other]["restart"] == "on-failure"
+    assert ("healthcheck" in service) == (name not in ("setup", "collector"))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nobody_listens_for_other_machines(name: str) -> None:
+    service = SERVICES[name]
+    assert service["network_mode"] == "host"
+    said = filled_in(yaml.safe_dump(service))
+    assert "127.0.0.1" in said
+    everywhere = "0.0.0.0"  # noqa: S104 -- this is looked for
+    assert everywhere not in said
+    assert everywhere not in AGENT  # whose addresses the Collector has
+
+
+def test_the_collector_gets_variables_that_its_configuration_has_and_all_that_have_no_default() -> None:
+    given = set(SERVICES["collector"]["environment"])
+    known = set(re.findall(r"\$\{env:(\w+)", AGENT))
+    needed = known - {name for name, _ in DEFAULTED.findall(AGENT.replace("${env:", "${"))}
+    assert needed <= given <= known
+
+
+def test_the_collector_has_no_lines_that_are_in_no_queue() -> None:
+    assert "--feature-gates=stanza.synchronousLogEmitter" in SERVICES["collector"]["command"]
+    targets = [target for _, target in mounts(SERVICES["collector"])]
+    assert "--config=/etc/otelcol/agent.yaml" in SERVICES["collector"]["command"]
+    assert "/etc/otelcol/agent.yaml" in targets
+    assert SERVICES["collector"]["environment"]["STORAGE_DIR"] in targets
+    assert str(Path(SERVICES["collector"]["environment"]["LOG_GLOB"]).parent) in targets
+
+
+def test_the_set_up_installs_both_templates_in_a_real_elasticsearch(elasticsearch_server: Elasticsearch) -> None:
+    for name in ("python-app", "rejected-python-app"):
+        elasticsearch_server.respond("DELETE", f"/_index_template/{name}")
+    env = {**os.environ, "ELASTICSEARCH_URL": elasticsearch_server.url, "TEMPLATES": str(FOLDER / "elasticsearch")}
+    for _ in range(2):  # again, it changes nothing
+        subprocess.run(["sh", "-ec", script("setup")], env=env, check=True, timeout=60)
+    installed = elasticsearch_server.request("GET", "/_index_template/*python-app")["index_templates"]
+    assert {template["name"] for template in installed} == {"python-app", "rejected-python-app"}
+    wrong = {**env, "TEMPLATES": str(FOLDER)}
+    assert subprocess.run(["sh", "-ec", script("setup")], env=wrong, check=False, timeout=60).returncode != 0
+
+
+def test_alertmanager_is_started_with_a_configuration_in_which_every_variable_stands(tmp_path: Path) -> None:
+    program, made = tmp_path / "alertmanager", tmp_path / "made.yml"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    given = {name: filled_in(value) for name, value in SERVICES["alertmanager"]["environment"].items()}
+    given |= {"CONFIGURATION": str(FOLDER / "alertmanager" / "alertmanager.yml"), "MADE": str(made)}
+    given |= {"ALERT_CHAT_CHANNEL": "#shop", "ALERT_CHAT_URL": "http://127.0.0.1:9/a?b=1&c=|2"}
+    env = {**os.environ, **given, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["sh", "-ec", script("alertmanager")]
+    said = subprocess.run(command, env=env, check=True, timeout=60, capture_output=True, text=True)
+    assert f"--config.file={made}" in said.stdout
+    text = re.sub(r"^#.*", "", made.read_text(), flags=re.MULTILINE)
+    assert "${" not in text
+    assert 'channel: "#shop"' in text
+    assert 'api_url: "http://127.0.0.1:9/a?b=1&c=|2"' in text
+    subprocess.run([alertmanager.find()["amtool"], "check-config", made], check=True, timeout=60)
