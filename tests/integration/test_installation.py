@@ -24,7 +24,15 @@ def test_pip_can_install_the_package_with_every_extra_from_what_is_published_tod
         copy(ROOT / name, source / name)
     python = tmp_path / "env" / "bin" / "python"
     venv.create(tmp_path / "env", with_pip=True)
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--dry-run", f"{source}[all]"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--dry-run",
+        f"{source}[all]",
+    ]
     # pip asks the registry that the machine is set up for.
     env = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
     with AppProcess(command, env) as install:
