@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs.generate import FOLDER, PAGES, dashboard_files, index_templates, monitoring_files
+from docs.generate import FOLDER, PAGES, index_templates, monitoring_files
 from otel_distro.variables import VARIABLES
 
 
@@ -21,11 +21,6 @@ def test_an_index_template_is_what_setup_installs(name: str) -> None:
 @pytest.mark.parametrize("name", monitoring_files())
 def test_rules_alerts_and_runbook_are_what_the_generator_writes(name: str) -> None:
     assert (FOLDER.parent / name).read_text(encoding="utf-8") == monitoring_files()[name], f"{name}: `make docs`"
-
-
-@pytest.mark.parametrize("name", dashboard_files())
-def test_a_dashboard_is_what_the_generator_writes(name: str) -> None:
-    assert (FOLDER.parent / name).read_text(encoding="utf-8") == dashboard_files()[name], f"{name}: `make docs`"
 
 
 def test_every_variable_has_one_row_of_as_many_cells_as_the_head() -> None:

@@ -214,3 +214,11 @@ def test_without_grafanas_sdk_the_error_says_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "grafana_foundation_sdk.builders", None)
     with pytest.raises(InputError, match=r"pip install 'otel-distro\[dashboards\]'"):
         generated(Parameters())
+
+
+def test_an_older_python_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "otel_distro.monitoring.dashboards.grafana")
+    monkeypatch.setitem(sys.modules, "grafana_foundation_sdk.builders", None)
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    with pytest.raises(InputError, match=r"dashboards need Python 3\.11 or newer"):
+        generated(Parameters())
