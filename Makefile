@@ -73,14 +73,8 @@ unit: environment ## run the fast tests alone
 faults: environment ## run the long forms of the tests that break things: kills, full disks, dead servers
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench: environment ## run every measurement of tests/benchmarks
-	@grep -q '^def main(' tests/benchmarks/*.py || { echo "tests/benchmarks has no script with a main()" >&2; exit 1; }
-	@for script in tests/benchmarks/*.py; do \
-	  grep -q '^def main(' "$$script" || continue; \
-	  name=`basename "$$script" .py`; \
-	  echo "== bench: $$name"; \
-	  $(BIN)/python -m "tests.benchmarks.$$name" || exit 1; \
-	done
+bench: environment ## run every benchmark and write docs/benchmarks.md (ARGS=--quick: a few minutes, build/benchmarks)
+	@$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
 # ---- what is generated and committed
 

@@ -138,6 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--lines", type=int, default=500, help="lines of each variant in a round")
+    parser.add_argument("--without-peers", action="store_true", help="only what this environment has")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--file", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -145,28 +146,39 @@ def main(arguments: list[str] | None = None) -> int:
         work(options.work, options.file)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        variants = list(_variants(Path(folder)))
+        variants, missing = _variants(Path(folder), not options.without_peers)
         for number in range(options.rounds + 1):
             for variant in variants[number % len(variants) :] + variants[: number % len(variants)]:
                 spent = variant.log(options.lines)
                 if number:  # the first round warms up
                     variant.times.append(spent)
         wrong = [variant.name for variant in variants if not variant.close()]
-    _print(variants)
+    _print([variant for variant in variants if variant.name not in wrong])
     for name in wrong:
-        print(f"{name}: the file does not hold what was logged", file=sys.stderr)
-    return 1 if wrong else 0
+        missing[name] = "the file does not hold what was logged"
+    for name, why in missing.items():
+        print(f"| {name} | **{why}** | | | |")
+    return 1 if missing else 0
 
 
-def _variants(folder: Path) -> list[Variant]:
+def _variants(folder: Path, with_peers: bool) -> tuple[list[Variant], dict[str, str]]:
+    """Return the variants, and why a peer is missing by its name."""
     from tests.benchmarks.peers import python_with
 
-    made = []
+    made: list[Variant] = []
+    missing: dict[str, str] = {}
     for name in (*FORMATTERS, *OURS):
-        python = python_with(PEERS[name]) if name in PEERS else Path(sys.executable)
-        if python is not None:
-            made.append(Variant(name, python, folder))
-    return made
+        python = Path(sys.executable)
+        if name in PEERS:
+            if not with_peers:
+                continue
+            found = python_with(PEERS[name])
+            if isinstance(found, str):
+                missing[name] = found
+                continue
+            python = found
+        made.append(Variant(name, python, folder))
+    return made, missing
 
 
 def _print(variants: list[Variant]) -> None:

@@ -4,8 +4,8 @@
 
 Whole processes that import Flask, make an application, answer one request to it and end; they take turns. CPU time is
 user and system of the process and of what it became by `exec`; memory is the greatest resident size. Bare runs twice:
-the second is the control. The table in Markdown shows medians, and what each adds to bare. It ends with 1 where a
-process does not end well.
+the second is the control. The table in Markdown shows medians, and what each adds to bare in the same round with its
+quartiles. It ends with 1 where a process does not end well, or a peer is missing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from tests.benchmarks import peers
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROGRAM: Final = """
 from flask import Flask
@@ -28,10 +30,6 @@ app.add_url_rule("/", "index", lambda: "hello")
 assert app.test_client().get("/").status_code == 200
 """
 PREFIX: Final = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
-STOCK: Final = (
-    "opentelemetry-distro==0.66b1", "opentelemetry-exporter-otlp==1.45.1",
-    "opentelemetry-instrumentation-flask==0.66b1", "opentelemetry-exporter-prometheus==0.66b1", "flask",
-)  # fmt: skip
 PAGE: Final = {"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_PROMETHEUS_PORT": "0"}
 NOBODY: Final = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_DISTRO_EXIT_TIMEOUT": "0"}
 OFF: Final = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
@@ -60,9 +58,8 @@ class Variant:
         return process.returncode == 0
 
 
-def _variants() -> list[Variant]:
-    from tests.benchmarks.peers import python_with
-
+def _variants(with_peers: bool) -> tuple[list[Variant], dict[str, str]]:
+    """Return the variants, and why a peer is missing by its name."""
     here = Path(sys.executable)
     made = [
         Variant("bare Flask", here, False, {}),
@@ -70,37 +67,53 @@ def _variants() -> list[Variant]:
         Variant("ours, page of metrics", here, True, PAGE),
         Variant("ours, page and OTLP of traces and logs", here, True, {**PAGE, **NOBODY}),
     ]
-    stock = python_with(*STOCK)
-    if stock is not None:
-        made.append(Variant("stock, page of metrics", stock, True, {**PAGE, **OFF}))
-    return made
+    missing: dict[str, str] = {}
+    wanted = {
+        "stock, page of metrics": (peers.STOCK, {**PAGE, **OFF}),
+        "stock, page and OTLP of traces and logs": (peers.STOCK, {**PAGE, **NOBODY}),
+        "Elastic, page of metrics": (peers.ELASTIC, {**PAGE, **OFF}),
+        "Splunk, page of metrics": (peers.SPLUNK, {**PAGE, **OFF}),
+    }
+    for name, (packages, env) in wanted.items() if with_peers else ():
+        python = peers.python_with(*packages, *peers.the_same_flask())
+        if isinstance(python, str):
+            missing[name] = python
+        else:
+            made.append(Variant(name, python, True, env))
+    return made, missing
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=10, help="rounds over all variants, 2 at least")
+    parser.add_argument("--without-peers", action="store_true", help="only what this environment has")
     options = parser.parse_args(arguments)
-    variants = _variants()
-    failed = set()
+    variants, missing = _variants(not options.without_peers)
+    failed: dict[str, str] = dict(missing)
     for number in range(options.rounds + 1):
         for variant in variants:
             if not variant.run():
-                failed.add(variant.name)
+                failed[variant.name] = "did not end well"
             if not number:  # the first round writes what Python compiles
                 variant.cpu.clear()
                 variant.memory.clear()
-    cpu, memory = statistics.median(variants[0].cpu), statistics.median(variants[0].memory)
-    print("| variant | CPU, s | least, s | added, s | memory, MB | added, MB |")
+    _print([variant for variant in variants if variant.name not in failed], variants[0])
+    for name, why in failed.items():
+        print(f"| {name} | **{why}** | | | | |")
+    return 1 if failed else 0
+
+
+def _print(variants: list[Variant], bare: Variant) -> None:
+    print("| variant | CPU, s | added, s | quartiles | memory, MB | added, MB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for variant in variants:
-        spent, used = statistics.median(variant.cpu), statistics.median(variant.memory)
+        added = [own - its for own, its in zip(variant.cpu, bare.cpu, strict=True)]
+        low, middle, high = statistics.quantiles(added, n=4)
+        used = statistics.median(variant.memory)
         print(
-            f"| {variant.name} | {spent:.2f} | {min(variant.cpu):.2f} | {spent - cpu:.2f} | {used:.0f} "
-            f"| {used - memory:.1f} |"
+            f"| {variant.name} | {statistics.median(variant.cpu):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} "
+            f"| {used:.0f} | {used - statistics.median(bare.memory):.1f} |"
         )
-    for name in failed:
-        print(f"{name}: did not end well", file=sys.stderr)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import cProfile
 import pstats
 from pathlib import Path
 
-from tests.benchmarks.page_cost import RECYCLED, SharedPage
+from tests.benchmarks.page_cost import RECYCLED
+from tests.benchmarks.pages import SharedPage
 from tests.shared_metrics import COUNTER, parsed
 
 SERIES = 10_000

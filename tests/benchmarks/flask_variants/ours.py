@@ -32,9 +32,8 @@ def counted() -> int:
             provider.force_flush()
         return -1
     asked = {**worker.environ(), "PATH_INFO": "/"}
-    page = b"".join(otel_distro.metrics_app()(asked, lambda *_: None)).decode()
-    lines = [line for line in page.splitlines() if line.startswith("http_requests_total{")]
-    return int(sum(float(line.rpartition(" ")[2]) for line in lines))
+    page = b"".join(otel_distro.metrics_app()(asked, lambda *_: None))
+    return int(worker.page_total("http_requests_total", page))
 
 
 def flush() -> None:

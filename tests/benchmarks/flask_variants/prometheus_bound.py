@@ -33,4 +33,4 @@ def after(response: flask.Response) -> flask.Response:
 
 app.before_request(before)
 app.after_request(after)
-worker.work(app, lambda: int(requests._value.get()))
+worker.work(app, lambda: worker.page_total("http_requests_total"))

@@ -30,4 +30,4 @@ def after(response: flask.Response) -> flask.Response:
 
 app.before_request(before)
 app.after_request(after)
-worker.work(app, lambda: int(REQUESTS.labels("GET", "/api/orders/<int:order_id>", "200")._value.get()))
+worker.work(app, lambda: worker.page_total("http_requests_total"))

@@ -79,6 +79,23 @@ def serving(app: Any) -> Call:
     return serve
 
 
+def page_total(name: str, page: bytes | None = None) -> int:
+    """Return the sum over a metric's series on a page; without one, on prometheus_client's, of all processes."""
+    if page is None:
+        import os
+
+        import prometheus_client
+        from prometheus_client import multiprocess
+
+        registry = prometheus_client.REGISTRY
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = prometheus_client.CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        page = prometheus_client.generate_latest(registry)
+    lines = [line for line in page.decode().splitlines() if line.startswith(name + "{")]
+    return int(sum(float(line.rpartition(" ")[2]) for line in lines))
+
+
 def work(app: Any, counted: Callable[[], int] | None = None, flush: Call | None = None) -> None:
     """Obey the runner. `counted` reads the variant's own counter; `flush` sends what waits, at the end of each run."""
     serve = serving(app)
