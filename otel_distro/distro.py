@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, entry_points
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 
 import otel_distro
 from otel_distro import exporters
+from otel_distro.internals import entry_points
 from otel_distro.settings import Settings, environment_defaults
 from otel_distro.uwsgi import hold_group, start_in_workers
 
@@ -31,7 +34,7 @@ class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no typ
         if Settings.current().disabled:
             return
         os.environ.update(environment_defaults(os.environ))
-        others = [entry.name for entry in entry_points(group="opentelemetry_distro") if entry.name != "otel_distro"]
+        others = [entry.name for entry in entry_points("opentelemetry_distro") if entry.name != "otel_distro"]
         if others:
             # Two distributions register one configurator each, and the first found would win.
             os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_distro")
@@ -40,7 +43,8 @@ class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no typ
         """Load and activate one instrumentor; one that raises gives one warning, and the rest is loaded."""
         settings = Settings.current()
         if not settings.disabled:
-            _isolated(f"instrumentation {entry_point.name!r}", lambda: _instrument(entry_point, settings, kwargs))
+            with _no_collections():
+                _isolated(f"instrumentation {entry_point.name!r}", lambda: _instrument(entry_point, settings, kwargs))
 
 
 class OtelConfigurator:
@@ -56,8 +60,9 @@ class OtelConfigurator:
 
         def start() -> None:
             # Read again: in a worker the environment names the group as well.
-            for problem in _start(Settings.current(), auto_instrumentation_version or ""):
-                _logger.warning("%s", problem)
+            with _no_collections():
+                for problem in _start(Settings.current(), auto_instrumentation_version or ""):
+                    _logger.warning("%s", problem)
 
         if not start_in_workers(start):
             start()
@@ -117,6 +122,18 @@ def _start(settings: Settings, auto_version: str) -> Iterator[str]:
         if outlets:
             _isolated("sending at the end", lambda: _watch_ending(settings, outlets, logs))
     yield from settings.problems
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keep the garbage collector out of a start: what is imported stays, and looking through it takes time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _isolated(part: str, start: Callable[[], Any]) -> Any:
@@ -198,7 +215,7 @@ def _declarative(path: str) -> None:
 
 def _wanted_instrumentors(settings: Settings) -> Iterator[EntryPoint]:
     off = settings.disabled_instrumentations
-    for entry_point in entry_points(group="opentelemetry_instrumentor"):
+    for entry_point in entry_points("opentelemetry_instrumentor"):
         if settings.disabled or "*" in off or entry_point.name in off:
             continue
         conflict = get_dist_dependency_conflicts(entry_point.dist) if entry_point.dist else None
@@ -209,6 +226,8 @@ def _wanted_instrumentors(settings: Settings) -> Iterator[EntryPoint]:
 
 
 def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, Any]) -> None:
+    if entry_point.name == "logging" and not _logs_instrumented(settings):
+        return
     try:
         instrumentor = entry_point.load()()
     except ModuleNotFoundError as error:
@@ -221,6 +240,11 @@ def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, A
         _instrument_flask(instrumentor, settings, kwargs)
     else:
         instrumentor.instrument(**kwargs)
+
+
+def _logs_instrumented(settings: Settings) -> bool:
+    """Whether contrib's instrumentor of logging has anything to do beside our handlers, or has to be kept from it."""
+    return settings.log_correlation or any(name.lower() != "none" for name in settings.logs_exporters)
 
 
 def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otel_distro import attributes, internals
@@ -123,8 +122,9 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
         protocol = getattr(settings, f"otlp_{signal}_protocol") or settings.otlp_protocol
         component = _PROTOCOL_EXPORTERS[protocol]
     group = f"opentelemetry_{signal}_exporter"
-    for entry_point in entry_points(group=group, name=component):
-        exporter = entry_point.load()()
+    installed = {entry.name: entry for entry in reversed(internals.entry_points(group))}  # the first of a name counts
+    if component in installed:
+        exporter = installed[component].load()()
         if component == _PROTOCOL_EXPORTERS["http/protobuf"]:
             from otel_distro.connections import keep_apart
 
@@ -134,7 +134,7 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
 
                 otlp_spans.install(exporter)
         return exporter
-    known = sorted({entry.name for entry in entry_points(group=group)} | {"otlp", "none"})
+    known = sorted(installed.keys() | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")
 

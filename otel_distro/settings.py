@@ -62,6 +62,7 @@ class Settings:
     log_format: str
     log_level: int
     log_line_limit: int
+    log_correlation: bool
     http_metrics: str
     flask: str
     scope_labels: bool

@@ -323,6 +323,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _integer(4096, 104857600),
     ),
     Variable(
+        "OTEL_PYTHON_LOG_CORRELATION",
+        "log_correlation",
+        "boolean",
+        "",
+        "false",
+        "`true` lets the logging instrumentation put `otelTraceID` and the like into log records and plain log lines.",
+        _boolean,
+    ),
+    Variable(
         "OTEL_DISTRO_HTTP_METRICS",
         "http_metrics",
         "choice",

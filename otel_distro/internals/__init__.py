@@ -9,7 +9,8 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from importlib import import_module
+from importlib import import_module, metadata
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def private(module: str, name: str, lost: str) -> Any:
         warned.add(name)
         _logger.warning("this OpenTelemetry release has no %s.%s: %s", module, name, lost)
     return found
+
+
+def entry_points(group: str) -> Sequence[EntryPoint]:
+    """Return the entry points of a group; OpenTelemetry has read all of them already, where this release keeps them."""
+    kept = find("opentelemetry.util._importlib_metadata", "entry_points")
+    return tuple((kept or metadata.entry_points)(group=group))
 
 
 def sampler(name: str | None) -> Any:

@@ -1,9 +1,39 @@
-"""prometheus_client's own metrics in a forked child, whose page shows them as well."""
+"""prometheus_client's own metrics, which the page shows as well: found when asked for, free in a forked child."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+
+class DefaultRegistry:
+    """prometheus_client's default registry, alone, as an iterable; the library is imported with the first page.
+
+    A start does not pay for it. Thread-safe and fork-safe: a fork waits for the import, as a child would find the lock
+    of a module that a thread of its parent imports held for ever.
+    """
+
+    def __init__(self) -> None:
+        lock = self._lock = threading.Lock()
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+    def __iter__(self) -> Iterator[Any]:
+        with self._lock:
+            import prometheus_client.openmetrics.exposition  # with it all that the page takes of the library
+        return iter((prometheus_client.REGISTRY,))
+
+
+def after_fork(registries: Iterable[Any]) -> None:
+    """Give the registries that exist in a forked child free locks, without importing anything."""
+    if isinstance(registries, DefaultRegistry):
+        # Not by an import: the application may have been in the middle of it.
+        default = getattr(sys.modules.get("prometheus_client"), "REGISTRY", None)
+        registries = () if default is None else (default,)
+    for registry in registries:
+        renew_locks(registry)
 
 
 def renew_locks(registry: Any) -> None:

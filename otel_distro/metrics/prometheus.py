@@ -10,9 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from prometheus_client import exposition as classic_exposition
-from prometheus_client.openmetrics import exposition as openmetrics_exposition
-
 from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Exemplar, Family, Labels, labels_of
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,8 +41,14 @@ def page_text(
 
 def foreign_text(registries: Iterable[Any], taken: set[str], warned: set[str], *, openmetrics: bool) -> bytes:
     """Return the text of prometheus_client registries as far as their names are not taken; one that is warns once."""
+    found = tuple(registries)
+    if not found:
+        return b""
+    from prometheus_client import exposition as classic_exposition
+    from prometheus_client.openmetrics import exposition as openmetrics_exposition
+
     exposition: Any = openmetrics_exposition if openmetrics else classic_exposition
-    pages = (exposition.generate_latest(_Rest(registry, taken, warned)) for registry in registries)
+    pages = (exposition.generate_latest(_Rest(registry, taken, warned)) for registry in found)
     return b"".join(page.removesuffix(EOF) for page in pages)
 
 

@@ -11,10 +11,10 @@ from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter, Obs
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
 
 from otel_distro.internals import metrics_sdk
+from otel_distro.metrics import foreign
 from otel_distro.metrics.adoption import adopt, after_fork
 from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import Families
-from otel_distro.metrics.foreign import renew_locks
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TEXT, foreign_text, page_text
@@ -49,7 +49,7 @@ class PrometheusReader(MetricReader):
         self.store = store or CellStore()
         self._scope_labels = scope_labels
         self._target_info = target_info
-        self._registries = tuple(registries)
+        self._registries = registries if isinstance(registries, foreign.DefaultRegistry) else tuple(registries)
         self._folder = folder
         self._rules = rules
         self._merger = Merger(self.store, folder, rules)
@@ -101,8 +101,7 @@ class PrometheusReader(MetricReader):
         self.store.after_fork()
         self._merger.close()
         self._merger = Merger(self.store, self._folder, self._rules)
-        for registry in self._registries:
-            renew_locks(registry)
+        foreign.after_fork(self._registries)
         if self._consumer is not None:
             after_fork(self._consumer)
 

@@ -7,18 +7,19 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry.metrics import get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
-from prometheus_client import REGISTRY
 
 from otel_distro.errors import InputError
 from otel_distro.internals import metrics_sdk, renew_meter_locks
 from otel_distro.metrics import group as groups
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.election import Seat, Ticker
+from otel_distro.metrics.foreign import DefaultRegistry
 from otel_distro.metrics.group import Group
 from otel_distro.metrics.http import MetricsServer
 from otel_distro.metrics.instruments import distro_meter
@@ -219,10 +220,10 @@ class PageService:
 page_service: Final = PageService()
 
 
-def _registries(settings: Settings) -> tuple[Any, ...]:
+def _registries(settings: Settings) -> Iterable[Any]:
     """Return prometheus_client's registries whose metrics belong on the page; in its process mode that of its files."""
     if not settings.prometheus_multiproc_dir:
-        return (REGISTRY,)
+        return DefaultRegistry()
     from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 

@@ -6,7 +6,6 @@ import logging
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
-from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
 from flask import globals  # noqa: A004 -- its name in Flask
@@ -14,6 +13,7 @@ from opentelemetry import context as context_api
 from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
+from opentelemetry.instrumentation.flask import flask_version
 from opentelemetry.instrumentation.wsgi import get_default_span_name, wsgi_getter
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
@@ -49,7 +49,7 @@ class Comment(NamedTuple):
     @classmethod
     def of(cls, options: dict[str, Any]) -> Comment:
         """Read the instrumentor's `commenter_options`."""
-        framework = {"framework": f"flask:{version('flask')}"} if options.get("framework", True) else {}
+        framework = {"framework": f"flask:{flask_version}"} if options.get("framework", True) else {}
         return cls(framework, bool(options.get("controller", True)), bool(options.get("route", True)))
 
 

@@ -45,7 +45,9 @@ class Variant:
         command = [str(python), "-c", PROGRAM]
         # The prefix command, by its function: the scripts of an environment that was moved do not start.
         self._command = [str(python), "-c", PREFIX, *command] if prefix else command
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+        # Where Python may not keep what it compiles, a package that is installed in place would be compiled every time.
+        left_out = ("OTEL_", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
         self._env = {**kept, **env}
 
     def run(self) -> bool:
