@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from otel_distro.internals import MetricsSdk
-from otel_distro.metrics.reservoir import LeanReservoir
 from otel_distro.metrics.series import Offer
 from otel_distro.metrics.streams import Write
 
@@ -60,6 +59,8 @@ def _histogram_write(series: Any) -> Write:
 
 def sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:
     """Return what offers a measurement to an aggregation's reservoir, with the attributes as the SDK cleaned them."""
+    from otel_distro.metrics.reservoir import LeanReservoir  # brings the SDK, which is here where there is a series
+
     reservoir = series._reservoir
     # The SDK leaves out zeros there.
     without_zero = type(series) is sdk.exponential

@@ -8,11 +8,12 @@ import resource
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from otel_distro.metrics.reader import PrometheusReader
+if TYPE_CHECKING:
+    from otel_distro.metrics.reader import PrometheusReader
 
 # What instruments begin with that say something of the process itself, by OpenTelemetry name as on the page.
 PREFIXES: Final = ("process_", "python_")
