@@ -15,6 +15,7 @@ from otel_distro.cli.plain_text import plain
 from otel_distro.errors import OtelDistroError
 
 COMMANDS: Final = {
+    "run": ("otel_distro.cli.run:run", "Start a program with metrics, logs and traces."),
     "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
     "elasticsearch": ("otel_distro.cli.elasticsearch:elasticsearch", "Make an Elasticsearch ready for logs."),
     "rules": ("otel_distro.cli.rules:rules", "Write recording rules, alerts and a runbook for Prometheus."),

@@ -30,6 +30,7 @@ app.add_url_rule("/", "index", lambda: "hello")
 assert app.test_client().get("/").status_code == 200
 """
 PREFIX: Final = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
+OUR_PREFIX: Final = "from otel_distro.cli import main; main()"
 PAGE: Final = {"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_PROMETHEUS_PORT": "0"}
 NOBODY: Final = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_DISTRO_EXIT_TIMEOUT": "0"}
 OFF: Final = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
@@ -38,13 +39,13 @@ OFF: Final = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 class Variant:
     """A way to start the program, and what it cost each time."""
 
-    def __init__(self, name: str, python: Path, prefix: bool, env: dict[str, str]) -> None:
+    def __init__(self, name: str, python: Path, prefix: tuple[str, ...], env: dict[str, str]) -> None:
         self.name = name
         self.cpu: list[float] = []
         self.memory: list[float] = []
         command = [str(python), "-c", PROGRAM]
         # The prefix command, by its function: the scripts of an environment that was moved do not start.
-        self._command = [str(python), "-c", PREFIX, *command] if prefix else command
+        self._command = [str(python), "-c", *prefix, *command] if prefix else command
         # Where Python may not keep what it compiles, a package that is installed in place would be compiled every time.
         left_out = ("OTEL_", "PYTHONDONTWRITEBYTECODE")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
@@ -64,10 +65,13 @@ def _variants(with_peers: bool) -> tuple[list[Variant], dict[str, str]]:
     """Return the variants, and why a peer is missing by its name."""
     here = Path(sys.executable)
     made = [
-        Variant("bare Flask", here, False, {}),
-        Variant("bare Flask again", here, False, {}),
-        Variant("ours, page of metrics", here, True, PAGE),
-        Variant("ours, page and OTLP of traces and logs", here, True, {**PAGE, **NOBODY}),
+        Variant("bare Flask", here, (), {}),
+        Variant("bare Flask again", here, (), {}),
+        Variant("the prefix command alone, switched off", here, (PREFIX,), {"OTEL_SDK_DISABLED": "true"}),
+        Variant("ours, page of metrics", here, (PREFIX,), PAGE),
+        Variant("ours, page of metrics, by otel-distro run", here, (OUR_PREFIX, "run"), PAGE),
+        Variant("ours, page and OTLP of traces and logs", here, (PREFIX,), {**PAGE, **NOBODY}),
+        Variant("ours, page and OTLP, by otel-distro run", here, (OUR_PREFIX, "run"), {**PAGE, **NOBODY}),
     ]
     missing: dict[str, str] = {}
     wanted = {
@@ -81,7 +85,7 @@ def _variants(with_peers: bool) -> tuple[list[Variant], dict[str, str]]:
         if isinstance(python, str):
             missing[name] = python
         else:
-            made.append(Variant(name, python, True, env))
+            made.append(Variant(name, python, (PREFIX,), env))
     return made, missing
 
 

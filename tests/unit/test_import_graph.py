@@ -44,7 +44,8 @@ TOPS = ("distro", "cli")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv"}
 CHANGES = {"setdefault", "update", "pop", "popitem", "clear"}
 ENVIRONMENT_READER = f"{PACKAGE}.settings"
-ENVIRONMENT_HOMES = (ENVIRONMENT_READER, f"{PACKAGE}.distro")
+LAUNCHER = f"{PACKAGE}.cli.launch"  # hands the environment on to the program that it becomes, and has to be quick
+ENVIRONMENT_HOMES = (ENVIRONMENT_READER, f"{PACKAGE}.distro", LAUNCHER)
 PRIVATE_HOME = f"{PACKAGE}.internals"
 
 
@@ -84,7 +85,7 @@ def import_circles(trees: dict[str, ast.Module]) -> list[str]:
 
 
 def environment_uses(trees: dict[str, ast.Module]) -> list[str]:
-    """Return each use of the process environment outside of its two homes, and each change of it in the reading one."""
+    """Return each use of the process environment outside of its homes, and each change of it in the reading one."""
     wrong = []
     for module, tree in trees.items():
         for node in ast.walk(tree):

@@ -1,0 +1,29 @@
+"""A program started as `opentelemetry-instrument` starts it, without loading what only the program will need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import NoReturn
+
+from otel_distro.errors import InputError
+
+
+def launch(command: Sequence[str]) -> NoReturn:
+    """Become the program that `command` names, found on PATH, with its start instrumented.
+
+    Its Python finds OpenTelemetry's start-up module first, and the modules of the current folder as well, as with
+    `opentelemetry-instrument`. Raises InputError where the program cannot be started.
+    """
+    start = find_spec("opentelemetry.instrumentation.auto_instrumentation")
+    if start is None or not start.submodule_search_locations:
+        raise InputError("opentelemetry-instrumentation is not installed: pip install otel-distro")
+    folder, here = start.submodule_search_locations[0], os.getcwd()
+    env = dict(os.environ)  # handed on; a setting is read by the program that this becomes
+    found = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
+    env["PYTHONPATH"] = os.pathsep.join([folder, *([] if here in found else [here]), *found])
+    try:
+        os.execvpe(command[0], list(command), env)  # noqa: S606 -- the user's own command
+    except OSError as error:
+        raise InputError(f"{command[0]!r} cannot be started: {error.strerror}") from error

@@ -1,0 +1,67 @@
+"""`otel-distro run` starts a program as `opentelemetry-instrument` does, and says in one line what it cannot start."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.processes import AppProcess
+
+SHOWN = "import json, os, sys; print(json.dumps([sys.argv, sys.path[:3], os.environ.get('PYTHONPATH')]))"
+QUIET = {"OTEL_METRICS_EXPORTER": "none"}
+
+
+@pytest.mark.parametrize("given", ["", f"{os.sep}elsewhere"])
+def test_the_program_gets_what_the_prefix_command_gives_it(given: str, tmp_path: Path) -> None:
+    env = {**QUIET, "PYTHONPATH": given} if given else QUIET
+    answers = []
+    for prefix in (["opentelemetry-instrument"], ["otel-distro", "run"], ["otel-distro", "run", "--"]):
+        with AppProcess([*prefix, "python", "-c", SHOWN, "a", "--help", "-x"], env, cwd=tmp_path) as app:
+            assert app.wait() == 0, app.output
+            answers.append(app.stdout)
+    assert answers[0] == answers[1] == answers[2]
+    assert str(tmp_path) in answers[0]
+
+
+def test_the_program_is_instrumented_and_its_exit_code_is_the_commands() -> None:
+    program = "import sys; sys.exit(7 if 'otel_distro.distro' in sys.modules else 1)"
+    with AppProcess(["otel-distro", "run", "python", "-c", program], QUIET) as app:
+        assert app.wait() == 7, app.output
+
+
+def test_the_command_itself_loads_neither_opentelemetry_nor_click() -> None:
+    # What it has loaded when it becomes the program.
+    program = textwrap.dedent(
+        """
+        import os, sys
+
+        def become(*_):
+            print([name for name in ("click", "dataclasses", "opentelemetry.sdk", "wrapt") if name in sys.modules])
+            raise SystemExit
+
+        os.execvpe = become
+        sys.argv[1:] = ["run", "anything"]
+        from otel_distro.cli import main
+        main()
+        """
+    )
+    with AppProcess(["python", "-c", program]) as app:
+        assert app.wait() == 0, app.output
+        assert app.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense-command"], "'nonsense-command' cannot be started: No such file or directory"),
+        (["/"], "'/' cannot be started: Permission denied"),
+        ([], "Missing argument 'COMMAND...'; see otel-distro run --help"),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_one_line_and_exit_code_2(arguments: list[str], said: str) -> None:
+    with AppProcess(["otel-distro", "run", *arguments]) as app:
+        assert app.wait() == 2
+        assert app.output.strip() == f"otel-distro: {said}"
