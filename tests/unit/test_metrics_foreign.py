@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -82,3 +84,36 @@ def test_a_child_gets_meters_and_instruments_whatever_a_thread_of_the_parent_was
 @pytest.mark.parametrize("registry", [object(), CollectorRegistry()])
 def test_what_has_no_locks_is_left_alone(registry: Any) -> None:
     renew_locks(registry)
+
+
+IMPORTED_WHILE_FORKING = """
+import os, signal, sys, threading
+from otel_distro.metrics.foreign import DefaultRegistry, after_fork
+
+registry = DefaultRegistry()
+importing = threading.Event()
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "prometheus_client.registry":
+            importing.set()
+            threading.Event().wait(0.3)
+
+after_fork(registry)
+assert "prometheus_client" not in sys.modules
+sys.meta_path.insert(0, Slow())
+threading.Thread(target=list, args=[registry], daemon=True).start()
+assert importing.wait(30)
+child = os.fork()
+if not child:
+    signal.alarm(20)  # a child that waits for ever is killed
+    after_fork(registry)
+    (found,) = registry
+    os._exit(0 if list(found.collect()) else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_that_is_forked_while_a_thread_imports_the_library_has_its_metrics() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED_WHILE_FORKING], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
