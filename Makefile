@@ -13,7 +13,7 @@ UV := build/lock/bin/uv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help environment demo test lint types unit services faults bench docs lock clean
+.PHONY: help environment demo test lint types unit services faults bench docs pictures lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name text; do \
@@ -80,6 +80,9 @@ bench: environment ## run every benchmark and write docs/benchmarks.md (ARGS=--q
 
 docs: environment ## write the generated pages of docs/, rules, alerts, runbook and dashboards again
 	@$(BIN)/python docs/generate.py
+
+pictures: environment ## take the README's picture of Prometheus again, with the shop running (needs Chromium)
+	@$(BIN)/python -m docs.photograph
 
 # One lock file for Python 3.10 to 3.13 on every platform, every file by its hash. Pre-releases only where a requirement
 # names one itself. In the finished file no registry is named: pip asks the one that the machine is set up for.
