@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,12 @@ if sys.version_info < (3, 11):
         "unit/test_docs_dashboards.py",
         "unit/test_monitoring_dashboards_files.py",
     ]
+
+
+def pytest_configure() -> None:
+    """Let the programs under test be interrupted: what a shell starts in the background is deaf to SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
