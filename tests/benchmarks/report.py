@@ -106,7 +106,7 @@ def _head(runs: dict[str, Run], with_peers: bool) -> Iterator[str]:
     yield f"- Machine: {platform.machine()}, {os.cpu_count()} processors, {platform.system()} {kernel},"
     yield f"  {platform.python_implementation()} {platform.python_version()}."
     yield f"- Load of the machine while it ran: {min(loads):.1f} to {max(loads):.1f}. Above the number of processors"
-    yield "  other work went on beside. So everything is CPU time and not the clock's, variants take turns in one run,"
+    yield "  other work went on beside. So times are CPU time where no clock is named, variants take turns in one run,"
     yield "  and ratios are medians of pairs of the same round, with quartiles. A difference smaller than the control's"
     yield "  is none. Function calls and bytes do not depend on the load."
     yield f"- Versions: {peers.versions(sys.executable, *_VERSIONS)}."
