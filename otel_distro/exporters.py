@@ -83,26 +83,24 @@ def start_logs(settings: Settings, resource: Resource, isolated: Isolated, outle
     exporters = list(_started("logs", settings.logs_exporters, settings, isolated))
     if not exporters:
         return None
+    from otel_distro import otlp_logs
     from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
     from otel_distro.delivery.sender import Sender
+    from otel_distro.internals.logs import start_log_export
+
+    def outbox(exporter: Any) -> Outbox:
+        form_of = None if otlp_logs.encodes(exporter) else otlp_logs.readable
+        sender = Sender("logs", exporter)
+        return Outbox("OtelDistroLogs", sender, batching, otlp_logs.size_of, settings.exit_timeout, form_of)
 
     batching = Batching(settings.log_delay / 1000, settings.log_batch, settings.log_queue)
-    boxes = [
-        Outbox("OtelDistroLogs", Sender("logs", exporter), batching, _record_size, settings.exit_timeout)
-        for exporter in exporters
-    ]
+    boxes = [outbox(exporter) for exporter in exporters]
     arguments = internals.provider_configurator("logger", settings.logger_configurator)
-    provider = internals.start_log_export(
-        resource, lambda readable: [LogOutbox(box, readable) for box in boxes], arguments
-    )
+    provider = start_log_export(resource, lambda readable: [LogOutbox(box, readable) for box in boxes], arguments)
     if provider is not None:
         outlets.extend(boxes)
     internals.keep_instance_id(provider, settings.instance_id)
     return provider
-
-
-def _record_size(record: Any) -> int:
-    return int(getattr(record.log_record, internals.RECORD_SIZE, 0))
 
 
 def _names(names: tuple[str, ...]) -> list[str]:
@@ -129,14 +127,22 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
             from otel_distro.connections import keep_apart
 
             keep_apart(exporter)
-            if signal == "traces":
-                from otel_distro import otlp_spans
-
-                otlp_spans.install(exporter)
+            _encode_by_hand(signal, exporter)
         return exporter
     known = sorted(installed.keys() | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")
+
+
+def _encode_by_hand(signal: str, exporter: Any) -> None:
+    if signal == "traces":
+        from otel_distro import otlp_spans
+
+        otlp_spans.install(exporter)
+    elif signal == "logs":
+        from otel_distro import otlp_logs
+
+        otlp_logs.install(exporter)
 
 
 def _page_reader(settings: Settings) -> Any:

@@ -38,17 +38,25 @@ class Batching:
 class Outbox:
     """Queue of one exporter; thread and fork safe: a forked child begins with an empty one.
 
-    When it is full the oldest goes. `size_of` gives the bytes of an item, so that a request does not become too large.
+    When it is full the oldest goes. `size_of` gives the bytes of an item, so that a request does not become too large;
+    `form_of` makes of an item, when it is sent, what the exporter takes.
     """
 
-    def __init__(
-        self, name: str, sender: Sender, batching: Batching, size_of: Callable[[Any], int], limit: float = 3.0
+    def __init__(  # noqa: PLR0913, PLR0917 -- what a queue is and what is in it
+        self,
+        name: str,
+        sender: Sender,
+        batching: Batching,
+        size_of: Callable[[Any], int],
+        limit: float = 3.0,
+        form_of: Callable[[Any], Any] | None = None,
     ) -> None:
         self.sender = sender
         self.ledger = sender.ledger
         self._batch = min(batching.batch, batching.capacity)
         self._capacity = batching.capacity
         self._size_of = size_of
+        self._form_of = form_of
         self._limit = limit
         self._closed = False
         self._waiter: Any = None
@@ -138,7 +146,8 @@ class Outbox:
                 break
             batch.append(item)
         if batch:
-            attempt = self.sender.send(batch)
+            form_of = self._form_of
+            attempt = self.sender.send(batch if form_of is None else [form_of(item) for item in batch])
         if _taken(self._flying) is batch and batch:
             self.sender.note(len(batch), attempt)
         return len(batch)
@@ -181,6 +190,10 @@ class LogOutbox:
     def __init__(self, outbox: Outbox, readable: Callable[..., Any]) -> None:
         self._outbox = outbox
         self._readable = readable
+
+    def put_entry(self, entry: Any) -> None:
+        """Have a record sent that has not become one of the SDK's."""
+        self._outbox.put(entry)
 
     def on_emit(self, log_record: Any) -> None:
         """Have the record sent."""

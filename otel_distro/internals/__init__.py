@@ -11,17 +11,11 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from importlib import import_module, metadata
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
+from typing import Any, Final, NamedTuple
 
 _logger = logging.getLogger(__name__)
 _CONFIGURATION: Final = "opentelemetry.sdk._configuration"
 warned: set[str] = set()
-
-# The attribute of a log record that holds how many bytes its line has.
-RECORD_SIZE: Final = "_otel_distro_size"
 
 PRIVATE_NAMES: Final = (
     (_CONFIGURATION, "_import_sampler"),
@@ -113,37 +107,6 @@ def current_span_context() -> Callable[[], Any]:
         return span.get_span_context() if span is not None and isinstance(span, Span) else None
 
     return span_context
-
-
-def log_record_types() -> tuple[Any, Any]:
-    """Return the classes of a log record and of its severity.
-
-    Raises ImportError where this OpenTelemetry release has them no more; then no logger provider can be made either.
-    """
-    from opentelemetry._logs import LogRecord, SeverityNumber
-
-    return LogRecord, SeverityNumber
-
-
-def start_log_export(
-    resource: Resource, processors: Callable[[Callable[..., Any]], Sequence[Any]], arguments: dict[str, Any]
-) -> Any:
-    """Make the global logger provider with the processors; return it, or None.
-
-    `processors` makes them of what makes the SDK's readable record. The logs API and SDK still stand in modules with an
-    underscore.
-    """
-    lost = "log records are not exported; the log file and the console are as they were"
-    provider_class = private("opentelemetry.sdk._logs", "LoggerProvider", lost)
-    readable = private("opentelemetry.sdk._logs", "ReadableLogRecord", lost)
-    set_provider: Callable[[Any], None] | None = private("opentelemetry._logs", "set_logger_provider", lost)
-    if provider_class is None or readable is None or set_provider is None:
-        return None
-    provider = provider_class(resource=resource, **arguments)
-    for processor in processors(readable):
-        provider.add_log_record_processor(processor)
-    set_provider(provider)
-    return provider
 
 
 class MetricsSdk(NamedTuple):

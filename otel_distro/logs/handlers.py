@@ -6,16 +6,11 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
-
-from otel_distro.internals import RECORD_SIZE, log_record_types
-from otel_distro.logs.capture import LINE, SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
-from otel_distro.logs.document import Documents, is_moment
+from otel_distro.internals import logs as internals
+from otel_distro.logs.document import Documents
+from otel_distro.logs.entry import Entry
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.line_file import LineFile
 
@@ -26,12 +21,7 @@ else:
 
 _log: Final = logging.getLogger("otel_distro")
 
-# In the record itself, not among its attributes.
-_IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))
 _LOGGERS_LIMIT: Final = 1024
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# Without it a record made outside of a span would get the span in which it is handed over.
-_NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 
 
 class _Sink(logging.Handler):
@@ -161,24 +151,30 @@ class OtlpHandler(_Sink):
     """
 
     def __init__(self, provider: Any, documents: Documents | None = None, level: int = logging.NOTSET) -> None:
-        # Here, so that a process without an exporter does not load it.
-        from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-
         super().__init__(level)
         self._provider = provider
-        self._json = JsonFormatter(documents)
+        self._line = JsonFormatter(documents).line
         self._loggers: dict[str, Any] = {}
-        self._record, self._severity = log_record_types()
-        self._is_enabled: Callable[[], bool] = is_instrumentation_enabled
+        self._enabled = internals.not_suppressed()
+        self._way = internals.short_way(provider)
         self.dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record over."""
         try:
             name = record.name if type(record.name) is str else ""
-            if name.startswith("opentelemetry.") or not self._is_enabled():
+            if not self._enabled() or name.startswith("opentelemetry."):
                 return
-            self._logger(name).emit(self._translated(record))
+            logger = self._loggers.get(name) or self._logger(name)
+            entry = Entry.of(record, self._line(record), logger)
+            way = self._way
+            # A document has fewer fields of its own than a record has standard attributes.
+            short = way.leads(logger) if way is not None and len(record.__dict__) <= way.most else False
+            if way is not None and short:
+                for put in way.puts:
+                    put(entry)
+            elif short is not None:
+                logger.emit(entry.record())
         except Exception:  # noqa: BLE001 -- a provider of any make must not break the application
             self.dropped += 1
 
@@ -193,45 +189,3 @@ class OtlpHandler(_Sink):
                 name = ""
             logger = self._loggers[name] = self._provider.get_logger(name)
         return logger
-
-    def _translated(self, record: logging.LogRecord) -> Any:
-        document = self._json.document(record)
-        capture = capture_of(record)
-        # The SDK drops the oldest of too many attributes: extras go first, and `log_id` stays.
-        attributes = {name: value for name, value in reversed(document.items()) if name not in _IN_RECORD}
-        made = self._record(
-            timestamp=_nanoseconds(record.created, document["timestamp"]),
-            context=_span_context(capture[TRACE_ID], capture[SPAN_ID], capture[TRACE_FLAGS]),
-            severity_text=document["level"],
-            severity_number=self._severity(severity_of(level if type(level := record.levelno) is int else 0)),
-            body=document["message"],
-            attributes=attributes,
-        )
-        setattr(made, RECORD_SIZE, len(capture[LINE]))
-        return made
-
-
-def severity_of(level: int) -> int:
-    """Return the OpenTelemetry severity of a level: DEBUG 5, INFO 9, WARNING 13, ERROR 17, CRITICAL 21, others between.
-
-    Source: OpenTelemetry specification, "Logs Data Model", severity fields.
-    """
-    tens, rest = divmod(max(0, min(level, 59)), 10)
-    return 1 + 4 * tens + min(rest, 3) if level > 0 else 0
-
-
-def _nanoseconds(created: Any, timestamp: str) -> int:
-    """Return the moment of a document, to the microsecond as in its text, so that both ways lead to one timestamp."""
-    if is_moment(created):
-        second = int(created)
-        return second * 1_000_000_000 + int((created - second) * 1_000_000) * 1_000
-    moment = datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
-
-
-def _span_context(trace_id: int, span_id: int, flags: int) -> Any:
-    """Return a context that holds the span in which the record was made, if any."""
-    if not trace_id:
-        return _NO_SPAN
-    span = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags)))
-    return set_span_in_context(span, Context())

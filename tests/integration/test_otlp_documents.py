@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpExporter
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
+from otel_distro import otlp_logs
+from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
+from otel_distro.delivery.sender import Sender
 from otel_distro.logs.capture import PRIVATE, CapturingFactory
 from otel_distro.logs.document import Documents
 from otel_distro.logs.handlers import JsonFileHandler, OtlpHandler
@@ -31,15 +34,26 @@ NAMED = Resource.create({"service.name": "shop", "deployment.environment.name": 
 Log = Callable[..., logging.LogRecord]
 
 
+def processor_of(exporter: HttpExporter | GrpcExporter, queue: str) -> Any:
+    """Return what queues records for the exporter: ours, as in a process that we set up, or the SDK's."""
+    if queue == "sdk":
+        return BatchLogRecordProcessor(exporter, schedule_delay_millis=600_000)
+    if isinstance(exporter, HttpExporter):
+        otlp_logs.install(exporter)
+    form_of = None if otlp_logs.encodes(exporter) else otlp_logs.readable
+    box = Outbox("test", Sender("logs", exporter), Batching(600, 512, 4096), otlp_logs.size_of, 3.0, form_of)
+    return LogOutbox(box, ReadableLogRecord)
+
+
 class Ways:
     """One logger with both ways out: a file, and a real receiver behind the SDK's exporter."""
 
-    def __init__(self, receiver: Any, exporter: Any, path: Path, resource: Resource, maker: Documents) -> None:
+    def __init__(self, receiver: Any, processor: Any, path: Path, resource: Resource, maker: Documents) -> None:
         self.receiver = receiver
         self.path = path
         path.touch()
         self.provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        self.provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=600_000))
+        self.provider.add_log_record_processor(processor)
         self.sinks = (JsonFileHandler(path, JsonFormatter(maker)), OtlpHandler(self.provider, maker))
 
     def handle(self, *records: logging.LogRecord) -> None:
@@ -68,16 +82,18 @@ def _setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     factory.remove()
 
 
-@pytest.fixture(params=["http/protobuf", "grpc"])
+@pytest.fixture(params=[f"{protocol} {queue}" for protocol in ("http/protobuf", "grpc") for queue in ("ours", "sdk")])
 def make_ways(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Ways]]:
-    with GrpcReceiver() if request.param == "grpc" else Receiver() as receiver:
+    protocol, queue = request.param.split()
+    with GrpcReceiver() if protocol == "grpc" else Receiver() as receiver:
         made: list[Ways] = []
 
         def make(resource: Resource = NAMED, maker: Documents | None = None) -> Ways:
-            grpc = request.param == "grpc"
-            exporter = GrpcExporter(receiver.endpoint) if grpc else HttpExporter(f"{receiver.endpoint}/v1/logs")
+            exporter: Any = (
+                GrpcExporter(receiver.endpoint) if protocol == "grpc" else HttpExporter(f"{receiver.endpoint}/v1/logs")
+            )
             maker = maker or Documents("shop", "prod", Redactor(), LIMIT)
-            made.append(Ways(receiver, exporter, tmp_path / "x.log", resource, maker))
+            made.append(Ways(receiver, processor_of(exporter, queue), tmp_path / "x.log", resource, maker))
             return made[-1]
 
         yield make

@@ -24,6 +24,8 @@ RANKS = {
     "logs": 2,
     "tracing": 2,
     "attributes": 2,
+    "otlp_bytes": 2,
+    "otlp_logs": 2,
     "otlp_spans": 2,
     "web": 3,
     "business": 4,

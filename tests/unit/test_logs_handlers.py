@@ -20,7 +20,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from otel_distro.logs.capture import capture_of
 from otel_distro.logs.document import Documents
-from otel_distro.logs.handlers import ConsoleHandler, JsonFileHandler, OtlpHandler, severity_of
+from otel_distro.logs.entry import severity_of
+from otel_distro.logs.handlers import ConsoleHandler, JsonFileHandler, OtlpHandler
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.redaction import Redactor
 

@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from otel_distro.otlp_spans import Encoded, faster
+from otel_distro.otlp_bytes import Encoded
+from otel_distro.otlp_spans import faster
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 values = (
