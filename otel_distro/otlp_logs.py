@@ -121,7 +121,8 @@ def _entry(entry: Entry) -> bytes | None:
 
 def _attribute(name: str, value: Any) -> bytes | None:
     """Return field 6 of a record with one attribute, or None for a value of another type."""
-    repeated = name in _REPEATED
+    # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
+    repeated = name in _REPEATED and type(value) in (str, int, bool)
     if repeated:
         known = _kept.get((name, type(value), value))
         if known is not None:
@@ -133,8 +134,7 @@ def _attribute(name: str, value: Any) -> bytes | None:
     # The value's own length, the value's tag and both together: fields 1 and 2 of a pair.
     pair = key + varint(len(encoded)) + encoded
     made = b"\x32" + varint(len(pair)) + pair
-    # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
-    if repeated and type(value) is not float and len(made) <= _LONGEST_KEPT:
+    if repeated and len(made) <= _LONGEST_KEPT:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
         _kept[name, type(value), value] = made
