@@ -165,5 +165,5 @@ def _value(value: Any) -> AnyValue:
         return AnyValue(kvlist_value=KeyValueList(values=_pairs(value)))
     if isinstance(value, (list, tuple)):
         return AnyValue(array_value=ArrayValue(values=[_value(item) for item in value]))
-    scalars = {bool: "bool_value", int: "int_value", float: "double_value"}
+    scalars = {bool: "bool_value", int: "int_value", float: "double_value", bytes: "bytes_value"}
     return AnyValue(**{scalars.get(type(value), "string_value"): value})

@@ -1,0 +1,164 @@
+"""Hostile records by file, TCP and OTLP: the Collector goes on, and each is a document in a real Elasticsearch."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent import Agent, install_templates, line
+from tests.hostile_records import MOMENT, lines, log_ids, nested, objects
+from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
+
+
+@pytest.fixture(scope="module")
+def agent(
+    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Agent]:
+    install_templates(elasticsearch_server)
+    with Agent(collector_binary, elasticsearch_server, tmp_path_factory.mktemp("hostile")) as running:
+        yield running
+
+
+@pytest.fixture
+def came(agent: Agent) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
+    """Give a function that waits for so many more documents and returns them; then see a fresh record get through."""
+    agent.elasticsearch.delete(agent.indices)
+    pid = agent.pid
+
+    def wait(number: int) -> list[dict[str, Any]]:
+        wait_until(
+            lambda: agent.elasticsearch.count(agent.indices) >= number,
+            30,
+            what=lambda: f"{number} documents; {refusals(agent)}",
+            every=0.3,
+        )
+        return [document.source for document in agent.stored()]
+
+    yield wait
+    fresh = f"fresh {time.monotonic_ns()}"
+    agent.write(line(timestamp=MOMENT, message="x", log_id=fresh))
+    wait_until(lambda: has(agent, fresh), 60, what="a fresh record", every=0.3)
+    assert agent.running
+    assert agent.pid == pid
+    assert agent.metric("otelcol_elasticsearch_docs_processed", outcome="failed_client") == 0, refusals(agent)
+
+
+def has(agent: Agent, log_id: str) -> bool:
+    """Whether a document with this id is stored."""
+    agent.elasticsearch.refresh(agent.indices)
+    query = {"query": {"term": {"log_id": log_id}}}
+    return bool(agent.elasticsearch.request("POST", f"/{agent.indices}/_count?ignore_unavailable=true", query)["count"])
+
+
+def refusals(agent: Agent) -> str:
+    """Return what the Collector says of refused documents, and the end of its log."""
+    said = [text[-600:] for text in agent.log.splitlines() if "failed to index" in text]
+    return "\n".join([*said[-20:], agent.log[-2000:]])
+
+
+def by_file(agent: Agent, texts: list[bytes]) -> None:
+    agent.write(*texts)
+
+
+def by_tcp(agent: Agent, texts: list[bytes]) -> None:
+    assert agent.tcp(*texts)
+
+
+@pytest.mark.parametrize("send", [by_file, by_tcp])
+def test_hostile_objects_are_stored(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
+) -> None:
+    records = {
+        f"{name} {send.__name__}": {"timestamp": MOMENT, "message": "x", "level": "INFO", **fields}
+        for name, fields in objects().items()
+    }
+    send(agent, [line(**record, log_id=log_id).encode() for log_id, record in records.items()])
+    documents = {document["log_id"]: document for document in came(len(records))}
+    assert documents.keys() == records.keys()
+    for log_id, document in documents.items():
+        message = records[log_id]["message"]
+        assert document["message"] == message or isinstance(message, (dict, list)), log_id
+        assert document["@timestamp"][:2] == "20", log_id
+
+
+def test_hostile_records_are_stored_by_otlp(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
+    records = [
+        {"message": "x", "level": "INFO", **fields, "log_id": f"{name} otlp"}
+        for name, fields in objects().items()
+        # These have fields of their own in OTLP, and protobuf for Python makes no more than 100 levels.
+        if not {"timestamp", "trace_id", "span_id", "deep"} & fields.keys()
+    ]
+    odd = [nested(20), math.nan, math.inf, -math.inf, b"\xff\x00"]
+    records += [{"message": "x", "value": value, "log_id": f"value {place}"} for place, value in enumerate(odd)]
+    records += [{"message": message, "log_id": f"{message!r}"} for message in (b"\xff", {"a": 1}, [1], None, 7)]
+    for record in records:
+        assert agent.otlp(record), record["log_id"]
+    assert {document["log_id"] for document in came(len(records))} == {record["log_id"] for record in records}
+
+
+def test_records_of_10_mb_are_stored_and_a_longer_line_is_several(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    large = {"timestamp": MOMENT, "message": "x" * 9_900_000}
+    agent.write(line(**large, log_id="large file"))
+    assert agent.tcp(line(**large, log_id="large tcp"))
+    assert agent.otlp({**large, "log_id": "large otlp"})
+    agent.write("y" * 25_000_000)
+    log_ids = [document["log_id"] for document in came(6)]
+    assert len(log_ids) == 6
+    assert {"large file", "large tcp", "large otlp"} <= set(log_ids)
+
+
+def test_hostile_ids_are_stored(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
+    records = [{"timestamp": MOMENT, "message": name, "log_id": log_id} for name, log_id in log_ids().items()]
+    agent.write(*(line(**record) for record in records))
+    assert agent.tcp(*(line(**{**record, "message": f"{record['message']}, tcp"}) for record in records))
+    for record in records:
+        assert agent.otlp({**record, "message": f"{record['message']}, otlp"})
+    # Those without an id, and number and object, get the ids of three documents; the others are one however they came.
+    documents = came(3 * 2 + len(records) - 2)
+    told = {document["message"].split(",")[0] for document in documents}
+    assert told == set(log_ids())
+
+
+@pytest.mark.parametrize("send", [by_file, by_tcp])
+def test_hostile_lines_are_each_a_document(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
+) -> None:
+    texts = lines()
+    send(agent, list(texts.values()))
+    documents = came(len(texts))
+    assert len(documents) == len(texts)
+    messages = {document.get("message") for document in documents}
+    assert "{[" * 5_000 in messages
+
+
+def test_empty_lines_do_no_harm(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
+    agent.write("", "", "after empty lines", "")
+    assert agent.tcp("", "", "after empty lines by TCP", "")
+    assert {document["message"] for document in came(2)} - {""} == {"after empty lines", "after empty lines by TCP"}
+
+
+def test_no_text_for_a_timestamp_ends_the_collector(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
+    chance = random.Random(4)
+    alphabet = "0123456789" * 3 + "--::..,TTZZ+ tz%\u00e9\u0660\x00/"
+    stamps = [
+        MOMENT[: chance.randrange(28)] + "".join(chance.choices(alphabet, k=chance.randrange(30))) for _ in range(400)
+    ]
+    stamps += [MOMENT[:place] + mark + MOMENT[place + 1 :] for place in range(27) for mark in "0-+Z,."]
+    records = [line(timestamp=stamp, message="x", log_id=f"stamp {number}") for number, stamp in enumerate(stamps)]
+    agent.write(*records)
+    documents = {document["log_id"]: document for document in came(len(stamps))}
+    assert len(documents) == len(stamps)
+    for number, stamp in enumerate(stamps):
+        document = documents[f"stamp {number}"]
+        assert ("parse_failure" in document.get("tags", [])) == ("extra_timestamp" in document), json.dumps(stamp)
+        assert document.get("extra_timestamp", stamp) == stamp

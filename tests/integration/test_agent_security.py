@@ -1,0 +1,118 @@
+"""The Collector and an Elasticsearch with TLS of a private authority and API keys: what is needed, what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import certificates
+from tests.agent import Agent, install_templates, line
+from tests.certificates import Certificates
+from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
+
+# What docs/pipeline.md says.
+LEAST = {"logs": {"indices": [{"names": ["python-app-*"], "privileges": ["create_doc", "auto_configure"]}]}}
+NONE = {"logs": {"indices": [{"names": ["elsewhere-*"], "privileges": ["create_doc"]}]}}
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A running Elasticsearch with security, and whom to trust for it."""
+
+    server: Elasticsearch
+    certificates: Certificates
+
+
+@pytest.fixture(scope="module")
+def secured(elasticsearch_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    made = certificates.make(tmp_path_factory.mktemp("certificates"))
+    with Elasticsearch(elasticsearch_home, security=made) as server:
+        install_templates(server)
+        yield Secured(server, made)
+
+
+def agent_with(binary: Path, secured: Secured, folder: Path, key: str, authority: Path | None = None) -> Agent:
+    trusted = authority or secured.certificates.authority.certificate
+    env = {"ELASTICSEARCH_API_KEY": key, "ELASTICSEARCH_CA_FILE": str(trusted)}
+    return Agent(binary, secured.server, folder, env)
+
+
+def send(agent: Agent, begin: int) -> None:
+    """Send a record by each way."""
+    records = [
+        {"timestamp": "2026-11-24T09:00:00.123456Z", "message": "x", "log_id": f"r-{begin + place}"}
+        for place in range(3)
+    ]
+    agent.write(line(**records[0]))
+    assert agent.tcp(line(**records[1]))
+    assert agent.otlp(records[2])
+
+
+def see_it_wait(agent: Agent) -> None:
+    """Wait until the exporter holds three records and is trying."""
+    wait_until(
+        lambda: (
+            agent.metric("otelcol_elasticsearch_docs_received") >= 3
+            and agent.metric("otelcol_exporter_in_flight_requests", exporter="elasticsearch") > 0
+        ),
+        what=lambda: f"a request in flight\n{agent.metrics}",
+    )
+    assert agent.elasticsearch.count(agent.indices) == 0
+
+
+def log_ids(agent: Agent) -> list[str]:
+    return sorted(document.id for document in agent.stored())
+
+
+def test_the_least_rights_are_enough(collector_binary: Path, secured: Secured, tmp_path: Path) -> None:
+    key = secured.server.create_api_key("least", LEAST)
+    with agent_with(collector_binary, secured, tmp_path, key.encoded) as agent:
+        send(agent, 0)
+        agent.wait_for(3)
+        assert log_ids(agent) == ["r-0", "r-1", "r-2"]
+        assert key.encoded not in agent.log
+    read = secured.server.respond("GET", f"/{agent.indices}/_search", authorization=f"ApiKey {key.encoded}")
+    assert read.status == 403
+
+
+def test_records_wait_for_the_rights_of_a_key(collector_binary: Path, secured: Secured, tmp_path: Path) -> None:
+    key = secured.server.create_api_key("none", NONE)
+    with agent_with(collector_binary, secured, tmp_path, key.encoded) as agent:
+        send(agent, 0)
+        see_it_wait(agent)
+        secured.server.request("PUT", f"/_security/api_key/{key.id}", {"role_descriptors": LEAST})
+        agent.wait_for(3)
+        assert log_ids(agent) == ["r-0", "r-1", "r-2"]
+
+
+def test_records_wait_for_a_key_in_the_place_of_one_that_ends(
+    collector_binary: Path, secured: Secured, tmp_path: Path
+) -> None:
+    first = secured.server.create_api_key("ends", LEAST)
+    secured.server.invalidate_api_key(first)
+    with agent_with(collector_binary, secured, tmp_path, first.encoded) as agent:
+        send(agent, 0)
+        see_it_wait(agent)
+        agent.kill()
+        agent.env["ELASTICSEARCH_API_KEY"] = secured.server.create_api_key("follows", LEAST).encoded
+        agent.start()
+        send(agent, 3)
+        agent.wait_for(6)
+        assert log_ids(agent) == [f"r-{number}" for number in range(6)]
+
+
+def test_records_wait_for_the_right_authority(collector_binary: Path, secured: Secured, tmp_path: Path) -> None:
+    key = secured.server.create_api_key("authority", LEAST)
+    stranger = secured.certificates.other_authority.certificate
+    with agent_with(collector_binary, secured, tmp_path, key.encoded, stranger) as agent:
+        send(agent, 0)
+        see_it_wait(agent)
+        agent.kill()
+        agent.env["ELASTICSEARCH_CA_FILE"] = str(secured.certificates.authority.certificate)
+        agent.start()
+        agent.wait_for(3)
+        assert log_ids(agent) == ["r-0", "r-1", "r-2"]
