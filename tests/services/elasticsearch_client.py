@@ -75,6 +75,8 @@ class Client:
 
     def documents(self, index: str) -> list[Document]:
         """Return every document stored in the indices of this name or pattern, however many."""
+        # An index that is being made has no shard to read yet.
+        self.respond("GET", f"/_cluster/health/{index}?wait_for_no_initializing_shards=true&timeout=30s")
         self.refresh(index)
         return list(self._all(index))
 
