@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from otel_distro.metrics.families import COUNTER, HISTOGRAM, SUMMARY, Distribution, Exemplar, Family, Labels, labels_of
+from otel_distro.metrics.label_texts import LabelTexts
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # What prometheus_client says by default of the one process that serves; `own` says it of all.
 _OF_ONE_PROCESS: Final = ("process_", "python_gc_")
 EOF: Final = b"# EOF\n"
+_texts: Final = LabelTexts()
 
 _logger = logging.getLogger(__name__)
 
@@ -30,12 +31,15 @@ def page_text(
     """
     lines: list[str] = []
     taken: set[str] = set()
+    shown = 0
     if resource:
         lines.extend(_target(resource, openmetrics=openmetrics))
         taken.update(("target", "target_info"))
     for family in families:
         taken.update((family.name, *family.sample_names()))
         lines.extend(_lines(family, openmetrics=openmetrics))
+        shown += len(family.series)
+    _texts.bound(shown)
     return ("\n".join(lines).encode() + b"\n" if lines else b""), taken
 
 
@@ -121,7 +125,7 @@ def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
 
 
 def _distribution(name: str, labels: Labels, value: Distribution, exemplars: Mapping[int, Exemplar]) -> Iterator[str]:
-    inner = _inner(labels)
+    inner = _texts.text(labels)
     start = f"{name}_bucket{{{inner}," if inner else f"{name}_bucket{{"
     below = 0
     if value.bounds:
@@ -142,17 +146,7 @@ def _exemplar(exemplar: Exemplar | None) -> str:
 
 
 def _braces(labels: Labels) -> str:
-    return f"{{{_inner(labels)}}}" if labels else ""
-
-
-@lru_cache(maxsize=20_000)
-def _inner(labels: Labels) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
-
-
-def _escaped(value: str) -> str:
-    text = value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-    return text.encode("utf-8", "replace").decode()
+    return f"{{{_texts.text(labels)}}}" if labels else ""
 
 
 def _escaped_help(text: str, *, openmetrics: bool) -> str:
