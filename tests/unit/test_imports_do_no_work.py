@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,10 @@ def imported(package: Path, *names: str) -> list[str]:
 
 def test_importing_every_module_leaves_the_process_as_it_was() -> None:
     package = ROOT / "otel_distro"
-    # A `__main__` is a program, run and not imported.
-    assert imported(package, *(name for name in modules(package) if not name.endswith(".__main__"))) == []
+    # A `__main__` is a program, run and not imported; what makes dashboards needs the extra that Python 3.10 has not.
+    needless = ("__main__", "otel_distro.monitoring.dashboards") if sys.version_info < (3, 11) else ("__main__",)
+    names = [name for name in modules(package) if not any(part in name for part in needless)]
+    assert imported(package, *names) == []
 
 
 @pytest.mark.parametrize(
