@@ -59,7 +59,7 @@ class Run:
     def __exit__(self, *error: object) -> None:
         self.agent.close()
         self.proxy.__exit__()
-        self.elasticsearch.delete(self.agent.indices)
+        self.elasticsearch.delete(f"{self.agent.indices},rejected-{self.agent.indices}")
 
     def through(self, faults: Sequence[Fault], records: int, *, to_the_end: bool = True) -> None:
         """Send so many records while these faults happen one after the other; returns when all are acknowledged.

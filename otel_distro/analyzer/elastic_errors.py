@@ -19,13 +19,13 @@ def sentence(error: Exception, address: Address, index: str) -> str:
     """Return what an error of the official client means to who asked `index` at `address`."""
     import elasticsearch as es
 
-    url, who = address.url, _credentials(address)
+    url, name = address.url, who(address)
     known: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
         (es.ConnectionTimeout, lambda _: _TOO_LONG.format(url=url, seconds=address.timeout)),
         (es.SSLError, lambda e: f"{url} cannot be spoken to by TLS ({_reason(e)}); {_MEND_TLS}"),
         (es.ConnectionError, lambda e: f"no Elasticsearch can be reached at {url} ({_reason(e)}); {_MEND_ADDRESS}"),
-        (es.AuthenticationException, lambda _: f"{url} refuses {who}; give an api_key or basic_auth that is valid"),
-        (es.AuthorizationException, lambda e: f"{who} may not do this with {index} at {url}: {_explained(e)}"),
+        (es.AuthenticationException, lambda _: f"{url} refuses {name}; give an api_key or basic_auth that is valid"),
+        (es.AuthorizationException, lambda e: f"{name} may not do this with {index} at {url}: {_explained(e)}"),
         (es.NotFoundError, lambda e: _not_found(e, url, index)),
         (es.UnsupportedProductError, lambda _: f"what answers at {url} is no Elasticsearch; give another address"),
         (es.ApiError, lambda e: f"{url} refuses what is asked of {index} ({e.meta.status}): {_explained(e)}"),
@@ -55,7 +55,7 @@ def _not_found(error: Any, url: str, index: str) -> str:
     return f"{url} does not know what is asked ({_explained(error)}); is it an Elasticsearch of version 8.12 or newer?"
 
 
-def _credentials(address: Address) -> str:
+def who(address: Address) -> str:
     if address.api_key is not None:
         return "the api_key"
     if address.basic_auth is not None:

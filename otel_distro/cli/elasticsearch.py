@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
 import click
 
-from otel_distro.analyzer.elastic_address import DEFAULT_HOST
+from otel_distro.analyzer.elastic_address import DEFAULT_HOST, Address
+from otel_distro.analyzer.elastic_refused import DeadLetters
+from otel_distro.analyzer.elastic_rights import check_rights
 from otel_distro.analyzer.elastic_setup import install
-from otel_distro.analyzer.elastic_template import templates
+from otel_distro.analyzer.elastic_template import REJECTED, templates
+from otel_distro.analyzer.taken import records
 from otel_distro.cli.where import address_of, credentials
 from otel_distro.settings import Settings
+
+_url: Final = click.option(
+    "--url", metavar="URL", help=f"host:port or URL. [default: OTEL_DISTRO_ELASTICSEARCH_URL, else {DEFAULT_HOST}]"
+)
+_index_prefix: Final = click.option(
+    "--index-prefix",
+    metavar="NAME",
+    help="Beginning of the names of the indices. [default: OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX, else python-app]",
+)
 
 
 @click.group(no_args_is_help=False)
@@ -17,14 +34,8 @@ def elasticsearch() -> None:
 
 
 @elasticsearch.command()
-@click.option(
-    "--url", metavar="URL", help=f"host:port or URL. [default: OTEL_DISTRO_ELASTICSEARCH_URL, else {DEFAULT_HOST}]"
-)
-@click.option(
-    "--index-prefix",
-    metavar="NAME",
-    help="Beginning of the names of the indices. [default: OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX, else python-app]",
-)
+@_url
+@_index_prefix
 @click.option(
     "--replicas",
     type=int,
@@ -49,11 +60,84 @@ def setup(  # noqa: PLR0913, PLR0917 -- one argument for each option
     Indices that exist stay as they are: the templates are for those made from now on.
     """
     settings = Settings.current()
-    address = address_of(url or settings.elasticsearch_url or DEFAULT_HOST, settings, api_key, user, ca_certs)
+    address = _address(url, settings, api_key, user, ca_certs)
     wanted = templates(
-        settings.elasticsearch_index_prefix if index_prefix is None else index_prefix,
+        _prefix(index_prefix, settings),
         replicas=settings.elasticsearch_replicas if replicas is None else replicas,
         shards=settings.elasticsearch_shards if shards is None else shards,
     )
     for name, done in install(address, wanted):
         print(f"{address.url}: index template {name} {done}")
+
+
+@elasticsearch.command()
+@_url
+@_index_prefix
+@credentials
+def check(
+    url: str | None, index_prefix: str | None, api_key: str | None, user: str | None, ca_certs: str | None
+) -> None:
+    """Say whether these credentials are enough for a Collector, and which right is missing.
+
+    Nothing is written.
+    """
+    settings = Settings.current()
+    address = _address(url, settings, api_key, user, ca_certs)
+    print(f"{address.url}: {check_rights(address, _prefix(index_prefix, settings))}")
+
+
+@elasticsearch.command()
+@click.option(
+    "--taken",
+    metavar="DIR",
+    default="storage/taken",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder in the Collector's STORAGE_DIR with what it has taken.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    default=24,
+    show_default=True,
+    help="Only what was taken in the last hours, by the file.",
+)
+@_url
+@_index_prefix
+@credentials
+def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
+    taken: Path,
+    hours: float,
+    url: str | None,
+    index_prefix: str | None,
+    api_key: str | None,
+    user: str | None,
+    ca_certs: str | None,
+) -> None:
+    """Send again what is not stored; show and keep what Elasticsearch refuses.
+
+    A line of JSON for each record that is refused: its index, id, reason and the record. It is kept in
+    rejected-<prefix>-*, and sent again from there the next time, until it is stored.
+    """
+    settings = Settings.current()
+    prefix = _prefix(index_prefix, settings)
+    letters = DeadLetters(_address(url, settings, api_key, user, ca_certs), prefix)
+    stored = left = 0
+    try:
+        for letter in chain(letters.send_kept(), letters.send_missing(records(taken, hours))):
+            stored, left = stored + (not letter.refused), left + letter.refused
+            if letter.refused:
+                print(letter.line())
+    finally:
+        letters.close()
+    sys.stdout.flush()
+    print(f"otel-distro: {stored} stored now; {left} refused, kept in {REJECTED}{prefix}-*", file=sys.stderr)
+
+
+def _address(url: str | None, settings: Settings, api_key: str | None, user: str | None, ca_certs: str | None) -> Address:
+    return address_of(url or settings.elasticsearch_url or DEFAULT_HOST, settings, api_key, user, ca_certs)
+
+
+def _prefix(given: str | None, settings: Settings) -> str:
+    return settings.elasticsearch_index_prefix if given is None else given

@@ -1,7 +1,13 @@
-"""Some documents of a request refused by the real Elasticsearch, the rest taken, the Collector killed in between."""
+"""Some documents of a request refused by the real Elasticsearch, the rest taken, the Collector killed in between.
+
+What is refused is not lost: `otel-distro elasticsearch refused` finds it, keeps it, and sends it again after the mend.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,7 @@ import pytest
 from tests.bulk_proxy import Mode
 from tests.pipeline_faults import Run
 from tests.pipeline_ledger import Record
+from tests.processes import clean_environment
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
@@ -40,12 +47,65 @@ def index(run: Run, day: str, mappings: dict[str, Any]) -> str:
     return name
 
 
-def test_what_a_mapping_refuses_is_counted_and_the_rest_is_stored_once(run: Run) -> None:
+# What a user may have in an index template: each of these refuses something.
+OWN = {
+    "order_id": {"type": "integer"},
+    "address": {"type": "object", "dynamic": "strict", "properties": {"city": {"type": "keyword"}}},
+    "customer": {"type": "keyword"},
+}
+REFUSED = ({"order_id": "seven"}, {"address": {"town": "x"}}, {"customer": {"name": ["x", None, 1.0, {}]}})
+TAKEN = ({"order_id": 7}, {"address": {"city": "x"}}, {"customer": "x"})
+# With these nothing of it is refused any more.
+MENDED = {
+    "order_id": {"type": "integer", "ignore_malformed": True},
+    "address": {"type": "object", "dynamic": False},
+}
+
+
+def dead_letters(run: Run, *options: object) -> tuple[list[dict[str, Any]], str]:
+    """Run `otel-distro elasticsearch refused`, and return the records that it shows, and its last word."""
+    command = [sys.executable, "-m", "otel_distro.cli", "elasticsearch", "refused", *map(str, options)]
+    taken = Path(run.agent.env["STORAGE_DIR"]) / "taken"
+    command += ["--taken", str(taken), "--url", run.elasticsearch.url, "--index-prefix", run.agent.prefix]
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.strip()
+
+
+def as_stored(record: Record) -> Record:
+    """Return a record as it stands in Elasticsearch."""
+    fields = dict(record)
+    tags = [*["user_action"] * ("user_id" in fields), *["error"] * (fields["level"] == "ERROR")]
+    return {"@timestamp": fields.pop("timestamp"), **fields, **({"tags": tags} if tags else {})}
+
+
+def kept(run: Run) -> dict[str, Record]:
+    """Return what the dead-letter indices hold, by its id."""
+    found = run.elasticsearch.documents(f"rejected-{run.agent.indices}")
+    assert len({document.id for document in found}) == len(found)
+    return {document.id: json.loads(document.source["record"]) for document in found}
+
+
+def mixed(run: Run, number: int) -> tuple[list[Record], list[Record]]:
+    """Return so many records of which every fifth is refused, for three reasons in turn, and those that are."""
     for day in DAYS:
-        index(run, day, {"properties": {"order_id": {"type": "integer"}}})
-    records = [run.ledger.make("mixed", number) for number in range(90)]
-    for number, record in enumerate(records):
-        record["order_id"] = "seven" if number % 5 == 0 else 7
+        index(run, day, {"dynamic": False, "properties": OWN})
+    records = [run.ledger.make("mixed", place) for place in range(number)]
+    for place, record in enumerate(records):
+        record.update((TAKEN if place % 5 else REFUSED)[place // 5 % 3])
+    return records, records[::5]
+
+
+def see_refused(run: Run, number: int) -> None:
+    """Wait until so many refusals are counted in this life of the Collector."""
+    wait_until(
+        lambda: processed(run, outcome="failed_client", http_response_status_code="400") == number,
+        what=lambda: f"{number} counted refusals\n{run.agent.metrics}",
+    )
+
+
+def test_what_a_mapping_refuses_is_counted_kept_once_and_stored_after_the_mend(run: Run) -> None:
+    records, refused = mixed(run, 90)
     run.proxy.hold()
     send(run, records)
     wait_until(lambda: run.elasticsearch.count(run.agent.indices) > 0, what="documents of the first life")
@@ -53,15 +113,56 @@ def test_what_a_mapping_refuses_is_counted_and_the_rest_is_stored_once(run: Run)
     run.proxy.release()
     run.agent.start()
     run.agent.wait_for(72)
-    wait_until(
-        lambda: processed(run, outcome="failed_client", error_type="document_parsing_exception") == 18,
-        what=lambda: f"18 counted refusals\n{run.agent.metrics}",
-    )
-    assert "failed to index document" in run.agent.log
-    assert "version_conflict" not in run.agent.log
-    outcome = run.ledger.compare(run.agent.stored())
-    assert outcome.lost == {record["log_id"] for record in records if record["order_id"] == "seven"}
-    assert not outcome.doubled | outcome.strange | outcome.changed
+    see_refused(run, 18)
+    owed = {record["log_id"]: as_stored(record) for record in refused}
+    shown, said = dead_letters(run)
+    assert said == f"otel-distro: 0 stored now; 18 refused, kept in rejected-{run.agent.prefix}-*"
+    assert sorted(letter["id"] for letter in shown) == sorted(owed)
+    assert {letter["id"]: letter["record"] for letter in shown} == kept(run) == owed
+    assert {letter["error_type"] for letter in shown} == {
+        "document_parsing_exception",
+        "strict_dynamic_mapping_exception",
+    }
+    run.kill_collector()
+    run.elasticsearch.kill()
+    run.elasticsearch.start()
+    run.agent.start()
+    assert dead_letters(run) == (shown, said)
+    assert kept(run) == owed
+    assert run.elasticsearch.count(run.agent.indices) == 72
+
+    for day in DAYS:
+        run.elasticsearch.request("PUT", f"/{run.agent.prefix}-{day}/_mapping", {"properties": MENDED})
+    _, said = dead_letters(run, "--hours", "0.000001")  # from the indices alone
+    assert said.startswith("otel-distro: 12 stored now; 6 refused")
+    assert kept(run) == {name: record for name, record in owed.items() if "customer" in record}
+    assert run.elasticsearch.count(run.agent.indices) == 84
+
+
+def test_what_was_taken_is_found_through_a_torn_message_and_a_rotation_and_nothing_is_sent_twice(run: Run) -> None:
+    run.agent.env["TAKEN_FILES"] = "2"
+    records, refused = mixed(run, 30)
+    send(run, records[:15])
+    run.agent.wait_for(12)
+    run.kill_collector()
+    taken = Path(run.agent.env["STORAGE_DIR"]) / "taken" / "logs.otlp"
+    with taken.open("ab") as file:
+        file.write(taken.read_bytes()[:700])  # what a kill leaves of a message
+    run.agent.start()
+    send(run, records[15:])
+    run.agent.wait_for(24)
+    see_refused(run, 3)
+    shown, said = dead_letters(run)
+    assert {letter["id"]: letter["record"] for letter in shown} == {one["log_id"]: as_stored(one) for one in refused}
+    assert said.startswith("otel-distro: 0 stored now; 6 refused")
+
+
+def test_of_an_index_that_was_removed_nothing_comes_back(run: Run) -> None:
+    send(run, [run.ledger.make("gone", number) for number in range(9)])
+    run.agent.wait_for(9)
+    run.elasticsearch.delete(run.agent.indices)
+    assert dead_letters(run) == ([], f"otel-distro: 0 stored now; 0 refused, kept in rejected-{run.agent.prefix}-*")
+    assert run.elasticsearch.count(run.agent.indices) == 0
 
 
 def test_what_a_blocked_index_refuses_waits_until_it_is_open_and_the_rest_is_stored_at_once(run: Run) -> None:

@@ -1,0 +1,204 @@
+"""What a Collector of ours has taken: the files in which its exporter `file/taken` keeps records as OTLP.
+
+A file is messages, each after its length. Read without protobuf, which gives up at some thirty levels of objects; a
+record's body is read only where somebody wants it. Source of the field numbers: opentelemetry-proto, logs/v1/logs.proto
+and common/v1/common.proto.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from math import isfinite
+from pathlib import Path
+from struct import unpack
+from typing import Any, Final
+
+from otel_distro.errors import InputError
+
+_INDEX: Final = b"elasticsearch.index"
+_ID: Final = b"elasticsearch.document_id"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_HEAD: Final = 4  # bytes of a length
+_LONGEST: Final = 1 << 28  # bytes of a message; a length beyond it is none
+
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_TEXT, _BOOL, _INTEGER, _DOUBLE, _LIST, _MAP, _BYTES = range(1, 8)
+
+
+class _NoMessageError(Exception):
+    """Bytes that are no message: of a Collector that was killed while it wrote, or is writing."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: the index and the id of its document, when it was, and its document, still as OTLP."""
+
+    index: str
+    id: str
+    nanoseconds: int
+    body: bytes
+
+    @property
+    def moment(self) -> str:
+        """Its time in ISO 8601, UTC, with microseconds."""
+        return f"{_EPOCH + timedelta(microseconds=self.nanoseconds // 1000):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+    def document(self) -> str:
+        """Return its document as JSON in one line."""
+        return _json(self.body)
+
+
+def records(folder: Path, hours: float) -> Iterator[Record]:
+    """Yield the records of the files that were written to in the last hours, the oldest file first.
+
+    Raises:
+        InputError: there is no such folder.
+        OSError: a file cannot be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {str(folder)!r}; give the folder `taken` in the Collector's STORAGE_DIR")
+    since = time.time() - hours * 3600
+    ages = {path: path.stat().st_mtime for path in folder.glob("*.otlp")}
+    for path in sorted(ages, key=lambda path: ages[path]):
+        if ages[path] >= since and path.exists():  # it may have been the oldest, and gone meanwhile
+            yield from parse(path.read_bytes())
+
+
+def parse(data: bytes) -> Iterator[Record]:
+    """Yield the records of a file's bytes; what a killed Collector has left of a message is passed over."""
+    place = 0
+    while place + _HEAD < len(data):
+        end = place + _HEAD + int.from_bytes(data[place : place + _HEAD], "big")
+        try:
+            found = list(_message(data[place + _HEAD : end])) if end <= min(len(data), place + _LONGEST) else None
+        except (_NoMessageError, IndexError, ValueError):
+            found = None
+        if found:
+            yield from found
+            place = end
+        else:
+            # A message is of one field, the first: its tag stands behind every length.
+            place = data.find(b"\x0a", place + _HEAD + 1) - _HEAD
+            if place < 0:
+                return
+
+
+def _message(data: bytes) -> Iterator[Record]:
+    for resource in _all(data, 1):
+        for scope in _all(resource, 2):
+            for log in _all(scope, 2):
+                record = _record(log)
+                if record is not None:
+                    yield record
+
+
+def _record(log: bytes) -> Record | None:
+    """Return a record, or None where it was for no index."""
+    nanoseconds, body, names = 0, b"", {}
+    for number, kind, value in _fields(log):
+        if number == 1 and kind == _FIXED64:
+            nanoseconds = int.from_bytes(value, "little")
+        elif number == 5 and kind == _LENGTH:
+            body = value
+        elif number == 6 and kind == _LENGTH:
+            key, attribute = _pair(value)
+            names[key] = attribute
+    if _INDEX not in names or _ID not in names:
+        return None
+    return Record(_text(names[_INDEX]), _text(names[_ID]), nanoseconds, body)
+
+
+def _json(value: bytes) -> str:
+    """Return an attribute's value as JSON, without recursion: Elasticsearch takes more levels than Python."""
+    done: list[str] = []
+    todo: list[bytes | str] = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            done.append(item)
+            continue
+        number, _, content = next(_fields(item), (0, 0, b""))
+        if number == _MAP:
+            pairs = [_pair(pair) for pair in _all(content, 1)]
+            parts = [part for key, one in pairs for part in (",", f"{_quoted(key)}:", one)]
+            todo += ["}", *reversed(parts[1:]), "{"]
+        elif number == _LIST:
+            parts = [part for one in _all(content, 1) for part in (",", one)]
+            todo += ["]", *reversed(parts[1:]), "["]
+        else:
+            done.append(_scalar(number, content))
+    return "".join(done)
+
+
+def _scalar(number: int, content: Any) -> str:
+    if number == _TEXT:
+        return _quoted(content)
+    if number == _BOOL:
+        return "true" if content else "false"
+    if number == _INTEGER:
+        return str(content - (1 << 64) if content >> 63 else content)
+    if number == _DOUBLE:
+        (double,) = unpack("<d", content)
+        return repr(double) if isfinite(double) else "null"
+    return json.dumps(content.hex()) if number == _BYTES else "null"  # as the exporter writes them
+
+
+def _quoted(text: bytes) -> str:
+    return json.dumps(text.decode(errors="replace"), ensure_ascii=False)
+
+
+def _text(value: bytes) -> str:
+    number, _, content = next(_fields(value), (0, 0, b""))
+    if number != _TEXT:
+        raise _NoMessageError
+    return content.decode(errors="replace")
+
+
+def _pair(data: bytes) -> tuple[bytes, bytes]:
+    """Return the key and the value of a pair."""
+    key, value = b"", b""
+    for number, kind, content in _fields(data):
+        if kind == _LENGTH:
+            key, value = (content, value) if number == 1 else (key, content)
+    return key, value
+
+
+def _all(data: bytes, wanted: int) -> Iterator[bytes]:
+    """Yield every message that a message has in one field."""
+    return (content for number, kind, content in _fields(data) if number == wanted and kind == _LENGTH)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
+    """Yield number, wire type and content of each field of a message: a number for a varint, else bytes."""
+    place = 0
+    while place < len(data):
+        tag, place = _varint(data, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            content, place = _varint(data, place)
+            yield number, kind, content
+            continue
+        size, place = _varint(data, place) if kind == _LENGTH else ({_FIXED64: 8, _FIXED32: 4}.get(kind, -1), place)
+        end = place + size
+        if size < 0 or not number or end > len(data):
+            raise _NoMessageError
+        yield number, kind, data[place:end]
+        place = end
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    byte = data[place]
+    if byte < 128:
+        return byte, place + 1
+    number, shift = byte & 127, 7
+    for place in range(place + 1, place + 10):  # noqa: PLR1704 -- the way goes on
+        byte = data[place]
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place + 1
+        shift += 7
+    raise _NoMessageError
