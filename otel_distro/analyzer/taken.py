@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import isfinite
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from struct import unpack
 from typing import Any, Final
@@ -23,7 +24,6 @@ _INDEX: Final = b"elasticsearch.index"
 _ID: Final = b"elasticsearch.document_id"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _HEAD: Final = 4  # bytes of a length
-_LONGEST: Final = 1 << 28  # bytes of a message; a length beyond it is none
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _TEXT, _BOOL, _INTEGER, _DOUBLE, _LIST, _MAP, _BYTES = range(1, 8)
@@ -64,27 +64,48 @@ def records(folder: Path, hours: float) -> Iterator[Record]:
     since = time.time() - hours * 3600
     ages = {path: path.stat().st_mtime for path in folder.glob("*.otlp")}
     for path in sorted(ages, key=lambda path: ages[path]):
-        if ages[path] >= since and path.exists():  # it may have been the oldest, and gone meanwhile
-            yield from parse(path.read_bytes())
+        # The oldest may be gone meanwhile, the newest be empty.
+        if ages[path] >= since and path.exists() and path.stat().st_size:
+            with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                yield from parse(data)
 
 
-def parse(data: bytes) -> Iterator[Record]:
+def parse(data: bytes | mmap) -> Iterator[Record]:
     """Yield the records of a file's bytes; what a killed Collector has left of a message is passed over."""
     place = 0
-    while place + _HEAD < len(data):
-        end = place + _HEAD + int.from_bytes(data[place : place + _HEAD], "big")
-        try:
-            found = list(_message(data[place + _HEAD : end])) if end <= min(len(data), place + _LONGEST) else None
-        except (_NoMessageError, IndexError, ValueError):
-            found = None
-        if found:
-            yield from found
-            place = end
-        else:
-            # A message is of one field, the first: its tag stands behind every length.
-            place = data.find(b"\x0a", place + _HEAD + 1) - _HEAD
-            if place < 0:
-                return
+    while place < len(data):
+        end, found = _framed(data, place)
+        if found and not _begins(data, end) and _next(data, place, end) < end:
+            found = []  # a torn message with the beginning of the one behind it for its end
+        yield from found
+        place = end if found else _next(data, place, len(data))
+
+
+def _framed(data: bytes | mmap, place: int) -> tuple[int, list[Record]]:
+    """Return where the message at a place ends, and its records; none where there is no message."""
+    end = place + _HEAD + int.from_bytes(data[place : place + _HEAD], "big")
+    if not _begins(data, place) or end > len(data):
+        return end, []
+    try:
+        return end, list(_message(data[place + _HEAD : end]))
+    except (_NoMessageError, IndexError, UnicodeDecodeError):
+        return end, []
+
+
+def _begins(data: bytes | mmap, place: int) -> bool:
+    """Whether a message may begin there: a length, then the tag of its first field, the only one that it has."""
+    return data[place + _HEAD : place + _HEAD + 1] == b"\x0a" or place == len(data)
+
+
+def _next(data: bytes | mmap, place: int, last: int) -> int:
+    """Return where behind a place the next message begins, or where to look no further."""
+    tag = place + _HEAD
+    while True:
+        tag = data.find(b"\x0a", tag + 1)
+        if tag < 0 or tag - _HEAD >= last:
+            return last
+        if _framed(data, tag - _HEAD)[1]:
+            return tag - _HEAD
 
 
 def _message(data: bytes) -> Iterator[Record]:
@@ -155,7 +176,8 @@ def _text(value: bytes) -> str:
     number, _, content = next(_fields(value), (0, 0, b""))
     if number != _TEXT:
         raise _NoMessageError
-    return content.decode(errors="replace")
+    text: str = content.decode()
+    return text
 
 
 def _pair(data: bytes) -> tuple[bytes, bytes]:
@@ -195,10 +217,10 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
     if byte < 128:
         return byte, place + 1
     number, shift = byte & 127, 7
-    for place in range(place + 1, place + 10):  # noqa: PLR1704 -- the way goes on
-        byte = data[place]
+    for behind in range(place + 1, place + 10):
+        byte = data[behind]
         number |= (byte & 127) << shift
         if byte < 128:
-            return number, place + 1
+            return number, behind + 1
         shift += 7
     raise _NoMessageError

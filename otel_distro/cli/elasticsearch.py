@@ -135,7 +135,9 @@ def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
     print(f"otel-distro: {stored} stored now; {left} refused, kept in {REJECTED}{prefix}-*", file=sys.stderr)
 
 
-def _address(url: str | None, settings: Settings, api_key: str | None, user: str | None, ca_certs: str | None) -> Address:
+def _address(
+    url: str | None, settings: Settings, api_key: str | None, user: str | None, ca_certs: str | None
+) -> Address:
     return address_of(url or settings.elasticsearch_url or DEFAULT_HOST, settings, api_key, user, ca_certs)
 
 

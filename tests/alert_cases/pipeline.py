@@ -11,6 +11,7 @@ QUEUE: Final = f'otelcol_exporter_queue_size{{{AT},exporter="elasticsearch",data
 ROOM: Final = f'otelcol_exporter_queue_capacity{{{AT},exporter="elasticsearch",data_type="logs"}}'
 SENT: Final = f'otelcol_exporter_sent_log_records{{{AT},exporter="elasticsearch"}}'
 DEBUG: Final = f'otelcol_exporter_sent_log_records{{{AT},exporter="debug"}}'
+TO: Final = {"server_address": "search", "server_port": "9200"}
 HERE: Final = {"job": "otel-collector", "instance": "app:8888"}
 
 
@@ -18,6 +19,20 @@ def documents(status: int, outcome: str, error: str = "") -> str:
     error_type = f',error_type="{error}"' if error else ""
     labels = f'{AT},outcome="{outcome}",http_response_status_code="{status}"{error_type}'
     return f"otelcol_elasticsearch_docs_processed{{{labels}}}"
+
+
+def answers(status: int) -> str:
+    to = 'server_address="search",server_port="9200"'
+    return f'http_client_request_duration_count{{{AT},{to},http_response_status_code="{status}"}}'
+
+
+def credentials(status: int, times: str) -> Firing:
+    return Firing(
+        {**HERE, **TO, "http_response_status_code": str(status), "severity": "critical"},
+        f"Collector app:8888: search:9200 refuses its credentials ({status})",
+        f"search:9200 has answered the Collector app:8888 (otel-collector) with {status} in the last 5m: {times} "
+        "times. Its key or password is wrong, has expired or lacks a right.",
+    )
 
 
 REFUSED: Final = documents(400, "failed_client", "document_parsing_exception")
@@ -53,6 +68,48 @@ def filling(share: str) -> Firing:
 
 
 CASES: Final = (
+    Case(
+        "fires",
+        "fires at the first request that is refused for the key, and once, however often it is tried again",
+        "CollectorCredentialsRefused",
+        {answers(401): "_x10 1x30", answers(200): "0+10x40"},
+        {"9m": QUIET, "11m": [credentials(401, "1")], "13m": [credentials(401, "1")]},
+    ),
+    Case(
+        "fires",
+        "fires for a right that is missing",
+        "CollectorCredentialsRefused",
+        {answers(403): "0+12x40"},
+        {"20m": [credentials(403, "60")]},
+    ),
+    Case(
+        "just under",
+        "is quiet about answers that are no question of credentials",
+        "CollectorCredentialsRefused",
+        {answers(429): "0+50x40", answers(503): "0+50x40", answers(404): "0+50x40"},
+        {"30m": QUIET},
+    ),
+    Case(
+        "no traffic",
+        "is quiet when nothing is sent any more",
+        "CollectorCredentialsRefused",
+        {answers(401): "7x40"},
+        {"30m": QUIET},
+    ),
+    Case(
+        "missing series",
+        "is quiet when nothing was ever refused",
+        "CollectorCredentialsRefused",
+        {answers(200): "0+10x40"},
+        {"30m": QUIET},
+    ),
+    Case(
+        "recovers",
+        "ends minutes after the mend",
+        "CollectorCredentialsRefused",
+        {answers(401): "0+12x20 240x20"},
+        {"18m": [credentials(401, "60")], "26m": QUIET},
+    ),
     Case(
         "fires",
         "fires when logs wait and what was sent stands still, though another exporter goes on",

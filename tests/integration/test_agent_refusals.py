@@ -53,8 +53,12 @@ OWN = {
     "address": {"type": "object", "dynamic": "strict", "properties": {"city": {"type": "keyword"}}},
     "customer": {"type": "keyword"},
 }
-REFUSED = ({"order_id": "seven"}, {"address": {"town": "x"}}, {"customer": {"name": ["x", None, 1.0, {}]}})
-TAKEN = ({"order_id": 7}, {"address": {"city": "x"}}, {"customer": "x"})
+REFUSED: tuple[Record, ...] = (
+    {"order_id": "seven"},
+    {"address": {"town": "x"}},
+    {"customer": {"name": ["x", None, 1.0, {}]}},
+)
+TAKEN: tuple[Record, ...] = ({"order_id": 7}, {"address": {"city": "x"}}, {"customer": "x"})
 # With these nothing of it is refused any more.
 MENDED = {
     "order_id": {"type": "integer", "ignore_malformed": True},
@@ -140,17 +144,23 @@ def test_what_a_mapping_refuses_is_counted_kept_once_and_stored_after_the_mend(r
 
 
 def test_what_was_taken_is_found_through_a_torn_message_and_a_rotation_and_nothing_is_sent_twice(run: Run) -> None:
-    run.agent.env["TAKEN_FILES"] = "2"
+    run.kill_collector()
+    run.agent.env["TAKEN_MEGABYTES"] = "16"
+    run.agent.start()
     records, refused = mixed(run, 30)
     send(run, records[:15])
     run.agent.wait_for(12)
+    for number in range(2):
+        assert run.senders[0].send([{**run.ledger.make("large", number), "message": "x" * 9_000_000}])
+        run.agent.wait_for(13 + number)
     run.kill_collector()
     taken = Path(run.agent.env["STORAGE_DIR"]) / "taken" / "logs.otlp"
     with taken.open("ab") as file:
         file.write(taken.read_bytes()[:700])  # what a kill leaves of a message
+    assert len(list(taken.parent.iterdir())) > 1, "the file was not rotated"
     run.agent.start()
     send(run, records[15:])
-    run.agent.wait_for(24)
+    run.agent.wait_for(26)
     see_refused(run, 3)
     shown, said = dead_letters(run)
     assert {letter["id"]: letter["record"] for letter in shown} == {one["log_id"]: as_stored(one) for one in refused}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from tests import certificates
 from tests.agent import Agent, install_templates, line
 from tests.certificates import Certificates
+from tests.processes import clean_environment
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
@@ -84,6 +87,8 @@ def test_records_wait_for_the_rights_of_a_key(collector_binary: Path, secured: S
     with agent_with(collector_binary, secured, tmp_path, key.encoded) as agent:
         send(agent, 0)
         see_it_wait(agent)
+        assert agent.metric("otelcol_exporter_queue_size", exporter="elasticsearch") > 0
+        assert agent.metric("otelcol_elasticsearch_docs_retried") > 0
         secured.server.request("PUT", f"/_security/api_key/{key.id}", {"role_descriptors": LEAST})
         agent.wait_for(3)
         assert log_ids(agent) == ["r-0", "r-1", "r-2"]
@@ -97,6 +102,7 @@ def test_records_wait_for_a_key_in_the_place_of_one_that_ends(
     with agent_with(collector_binary, secured, tmp_path, first.encoded) as agent:
         send(agent, 0)
         see_it_wait(agent)
+        assert agent.metric("http_client_request_duration_count", http_response_status_code="401") > 0
         agent.kill()
         agent.env["ELASTICSEARCH_API_KEY"] = secured.server.create_api_key("follows", LEAST).encoded
         agent.start()
@@ -116,3 +122,47 @@ def test_records_wait_for_the_right_authority(collector_binary: Path, secured: S
         agent.start()
         agent.wait_for(3)
         assert log_ids(agent) == ["r-0", "r-1", "r-2"]
+
+
+def checked(secured: Secured, key: str) -> tuple[int, str]:
+    """Run `otel-distro elasticsearch check` with a key, and return its code and the one line that it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_distro.cli", "elasticsearch", "check", "--url", secured.server.url],
+        env=clean_environment(
+            {
+                "OTEL_DISTRO_ELASTICSEARCH_API_KEY": key,
+                "OTEL_DISTRO_ELASTICSEARCH_CA_CERTS": str(secured.certificates.authority.certificate),
+            }
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    [line] = (done.stdout + done.stderr).splitlines()
+    assert key not in line
+    return done.returncode, line
+
+
+@pytest.mark.parametrize(
+    ("rights", "code", "said"),
+    [
+        (["create_doc", "auto_configure"], 0, "takes logs into python-app-* with the api_key"),
+        (["create_doc", "create_index"], 0, "takes logs into python-app-* with the api_key"),
+        (["create_doc"], 2, "may not send logs to {url}: give it auto_configure on python-app-*"),
+        (["auto_configure"], 2, "may not send logs to {url}: give it create_doc on python-app-*"),
+        (["read"], 2, "may not send logs to {url}: give it create_doc and auto_configure on python-app-*"),
+    ],
+)
+def test_a_check_says_which_right_is_missing(secured: Secured, rights: list[str], code: int, said: str) -> None:
+    roles = {"logs": {"indices": [{"names": ["python-app-*"], "privileges": rights}]}}
+    found, line = checked(secured, secured.server.create_api_key("checked", roles).encoded)
+    assert (found, line.endswith(said.format(url=secured.server.url))) == (code, True), line
+
+
+def test_a_check_says_that_a_key_is_none_or_is_one_no_more(secured: Secured) -> None:
+    ended = secured.server.create_api_key("ended", LEAST)
+    secured.server.invalidate_api_key(ended)
+    refused = f"otel-distro: {secured.server.url} refuses the api_key; give an api_key or basic_auth that is valid"
+    assert checked(secured, ended.encoded) == (2, refused)
+    assert checked(secured, "bm9uZTpub25l") == (2, refused)

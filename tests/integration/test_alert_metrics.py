@@ -253,7 +253,9 @@ def test_a_broken_copy_is_found_by_its_expression_and_by_what_it_does(kind: str,
         prometheus.promtool("test", "rules", tmp_path / "tests" / "requests_test.yml")
 
 
-def test_documents_that_are_refused_and_an_endpoint_that_takes_nothing_are_told_of(world: World) -> None:
+def test_documents_that_are_refused_an_endpoint_that_takes_nothing_and_one_that_refuses_the_key_are_told_of(
+    world: World,
+) -> None:
     write_logs(world.logs, "c", "d", "e")
     refused = world.told_of("LogsRefusedByElasticsearch")
     assert re.fullmatch(r"Documents of .* refused in the last 15s for document_parsing_exception: [\d.]+\.", refused)
@@ -261,3 +263,7 @@ def test_documents_that_are_refused_and_an_endpoint_that_takes_nothing_are_told_
     write_logs(world.logs, "f")
     stalled = world.told_of("LogPipelineStalled")
     assert re.fullmatch(r"The queue to Elasticsearch of .* holds [\d.]+k? .*nothing has been sent for 5s\.", stalled)
+    world.bulk.status = 401
+    credentials = world.told_of("CollectorCredentialsRefused")
+    address = world.bulk.url.removeprefix("http://")
+    assert re.match(rf"{address} has answered the Collector .* with 401 in the last 5s: [\d.]+ times\. ", credentials)

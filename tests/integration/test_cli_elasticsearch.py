@@ -114,6 +114,36 @@ def test_setup_fails_with_one_line_code_2_and_no_secret(arguments: list[str], sa
     assert answer.stderr.count("\n") == 1
 
 
+def test_a_check_says_that_a_server_without_security_takes_logs_from_everybody(
+    elasticsearch_server: Elasticsearch,
+) -> None:
+    done = _run("elasticsearch", "check", "--url", elasticsearch_server.url)
+    told = f"{elasticsearch_server.url}: takes logs into python-app-* from everybody: its security is off\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
+        (["refused", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
+        (["refused", "--hours", "0"], "Invalid value for '--hours'"),
+    ],
+)
+def test_check_and_refused_fail_with_one_line_and_code_2(arguments: list[str], said: str) -> None:
+    answer = _run("elasticsearch", *arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert said in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_folder_that_there_is_not_is_named(elasticsearch_server: Elasticsearch, prefix: str) -> None:
+    options = ["--url", elasticsearch_server.url, "--index-prefix", prefix, "--taken", "none"]
+    answer = _run("elasticsearch", "refused", *options)
+    said = "otel-distro: there is no folder 'none'; give the folder `taken` in the Collector's STORAGE_DIR\n"
+    assert (answer.returncode, answer.stdout, answer.stderr) == (2, "", said)
+
+
 @pytest.fixture
 def index(elasticsearch_server: Elasticsearch) -> Iterator[str]:
     """Give the pattern of indices with 30 documents of the last half hour, every third an error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_refused import DeadLetters
+from otel_distro.analyzer.taken import records
 from tests import certificates
 from tests.agent import AGENT, Agent, install_templates, line
 from tests.certificates import Certificates, Pair
@@ -86,6 +90,22 @@ def test_what_agents_send_is_stored_once_as_an_agent_alone_would_have_stored_it(
         assert stored[log_id].index == f"{gateway.prefix}-2026.11.24"
     (text,) = [found.source for found in stored.values() if not found.id.startswith("by-")]
     assert (text["message"], text["tags"]) == ("no JSON at all", ["parse_failure"])
+
+
+def test_what_is_refused_is_on_the_gateways_disk(gateway: Agent, certificates_: Certificates, tmp_path: Path) -> None:
+    mapping = {"mappings": {"dynamic": False, "properties": {"extra": {"type": "integer"}}}}
+    gateway.elasticsearch.request("PUT", f"/{gateway.prefix}-2026.11.24", mapping)
+    with agent_of(gateway, certificates_, tmp_path / "agent", certificates_.client) as agent:
+        agent.write(line(**ERROR, log_id="refused"), line(**{**ERROR, "extra": 7}, log_id="taken"))
+        gateway.wait_for(1)
+        assert list(records(Path(gateway.env["STORAGE_DIR"]) / "taken", 1)) != []
+        letters = DeadLetters(Address.of(gateway.elasticsearch.url), gateway.prefix)
+        [letter] = letters.send_missing(records(Path(gateway.env["STORAGE_DIR"]) / "taken", 1))
+        letters.close()
+        assert not (Path(agent.env["STORAGE_DIR"]) / "taken").exists()
+    assert (letter.id, letter.refused, letter.kind) == ("refused", True, "document_parsing_exception")
+    assert json.loads(letter.document)["extra"] == ERROR["extra"]
+    gateway.elasticsearch.delete(f"rejected-{gateway.indices}")
 
 
 def test_an_agent_with_a_certificate_of_strangers_waits_and_after_the_mend_nothing_is_missing(

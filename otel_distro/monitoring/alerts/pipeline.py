@@ -15,6 +15,9 @@ QUEUE_CAPACITY: Final = "otelcol_exporter_queue_capacity"
 SENT: Final = "otelcol_exporter_sent_log_records"
 ACCEPTED: Final = "otelcol_receiver_accepted_log_records"
 DOCUMENTS: Final = "otelcol_elasticsearch_docs_processed"
+# Answers to the Collector's own requests: the exporter tries again by itself and says nothing of it.
+ANSWERS: Final = "http_client_request_duration_count"
+_UNKNOWN_TO_THEM: Final = 'http_response_status_code=~"401|403"'
 _TO_ELASTICSEARCH: Final = 'exporter=~"elasticsearch.*"'
 _LOGS: Final = 'data_type="logs"'
 # A document that is there already (409) was sent a second time after an end in between; its first copy is stored.
@@ -23,7 +26,27 @@ _REFUSED: Final = 'outcome="failed_client",http_response_status_code!="409"'
 
 def group(parameters: Parameters) -> Group:
     """Return the alerts on the Collector."""
-    return Group("pipeline-alerts", (_stalled(parameters), _refused(parameters), _filling(parameters)))
+    alerts = (_credentials(parameters), _stalled(parameters), _refused(parameters), _filling(parameters))
+    return Group("pipeline-alerts", alerts)
+
+
+def _credentials(parameters: Parameters) -> Alert:
+    window = parameters.span(RATE_WINDOW)
+    labels = ("job", "instance", "server_address", "server_port", "http_response_status_code")
+    return Alert(
+        "CollectorCredentialsRefused",
+        grown(", ".join(labels), selector(ANSWERS, _UNKNOWN_TO_THEM), window),
+        "",
+        "critical",
+        labels,
+        Unit.NUMBER,
+        {"window": window},
+        queries=(
+            f"sum by (instance, server_address, server_port, http_response_status_code) (increase({ANSWERS}[1h]))",
+            selector(QUEUE_SIZE, _LOGS),
+        ),
+        commands=("otel-distro elasticsearch check",),
+    )
 
 
 def _stalled(parameters: Parameters) -> Alert:
@@ -43,7 +66,7 @@ def _stalled(parameters: Parameters) -> Alert:
             f"sum by (instance, exporter) (rate({SENT}[5m]))",
             f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
         ),
-        commands=("otel-distro logs rate --hours 1",),
+        commands=("otel-distro elasticsearch check", "otel-distro logs rate --hours 1"),
     )
 
 
@@ -58,7 +81,7 @@ def _refused(parameters: Parameters) -> Alert:
         Unit.NUMBER,
         {"window": window},
         queries=(f"sum by (instance, outcome, error_type, http_response_status_code) (increase({DOCUMENTS}[1h]))",),
-        commands=("otel-distro logs top --hours 1",),
+        commands=("otel-distro elasticsearch refused", "otel-distro logs top --hours 1"),
     )
 
 

@@ -52,11 +52,25 @@ SYSTEM: Final = {
         causes=("序列过多：标签取值无穷", "可观测指标的回调在等待", "机器过载"),
         mend=("减少序列数（见 SeriesLimitReached），或降低抓取频率。",),
     ),
+    "CollectorCredentialsRefused": Text(
+        summary="Collector {instance}：{server_address}:{server_port} 拒绝其凭据（{http_response_status_code}）",
+        description="最近 {window} 内，{server_address}:{server_port} 以 {http_response_status_code} 应答了 Collector {instance}（{job}）{value} 次。密钥或密码错误、已过期，或缺少权限。",
+        meaning="Collector 发往那里的内容不被接收。发往 Elasticsearch 的日志在磁盘上等待，修复后发出；除此之外没有别的提示。被这样拒绝的指标和链路会丢失。",
+        causes=("API 密钥过期或已作废，密码已更改", "密钥没有 docs/pipeline.md 所列的权限"),
+        mend=(
+            "给密钥补上权限（无需重启），或在 `ELASTICSEARCH_API_KEY` 中换上新密钥并重启 Collector。",
+            "用 Collector 的凭据运行 `otel-distro elasticsearch check`，它会说出缺少哪项权限。",
+        ),
+    ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}：日志在等待而没有发出",
         description="Collector {instance}（{job}）发往 Elasticsearch 的队列中有 {value}（字节或条数，视队列的计量而定），已有 {window} 没有发出任何内容。",
         meaning="Collector 有日志而送不出去。没有丢失：队列在磁盘上，满了以后文件会等待。新的日志暂时搜不到。",
-        causes=("Elasticsearch 停机、磁盘超过洪水水位，或应答 429", "凭据过期：Collector 自己的日志显示 401 或 403"),
+        causes=(
+            "Elasticsearch 停机、磁盘超过洪水水位，或应答 429",
+            "凭据过期：这时 CollectorCredentialsRefused 会告警",
+            "Collector 的密钥没有索引权限：`otel-distro elasticsearch check` 会说出缺少哪一项",
+        ),
         mend=(
             "修复 Elasticsearch；Collector 会自己重试并赶上。",
             "期间可以查询文件：`otel-distro logs errors --hours 1 --logs 'logs/*.log'`。",
@@ -65,9 +79,13 @@ SYSTEM: Final = {
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}：Elasticsearch 拒绝文档",
         description="最近 {window} 内，Elasticsearch 拒绝了 Collector {instance}（{job}） 的 {value} 个文档：{error_type}。",
-        meaning="个别文档因其内容被拒绝，其余的通过。重试没有用。",
+        meaning="个别文档因其内容被拒绝，其余的通过。它们没有丢失：Collector 最近接收的内容都在它的磁盘上。",
         causes=("某个字段的类型与索引不同：原来是文本，现在是数字", "索引模板缺失或比软件包旧"),
-        mend=("Collector 自己的日志给出每个文档的原因。", "在服务中改字段名，或安装索引模板；从第二天的索引起生效。"),
+        mend=(
+            "在 Collector 旁运行 `otel-distro elasticsearch refused --taken STORAGE_DIR/taken`：显示每条记录及原因，并保存到一个索引。",
+            "在服务中改字段名，或修改映射：当天的索引直接改，第二天起的改模板。",
+            "再次运行同一命令，不再被拒绝的记录就会存入。",
+        ),
     ),
     "CollectorQueueFilling": Text(
         summary="Collector {instance}：{exporter} 的队列已用 {value}",

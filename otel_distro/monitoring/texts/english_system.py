@@ -72,6 +72,22 @@ SYSTEM: Final = {
         ),
         mend=("Bring the number of series down (see SeriesLimitReached), or scrape less often.",),
     ),
+    "CollectorCredentialsRefused": Text(
+        summary="Collector {instance}: {server_address}:{server_port} refuses its credentials ({http_response_status_code})",
+        description="{server_address}:{server_port} has answered the Collector {instance} ({job}) with {http_response_status_code} in the last {window}: {value} times. Its key or password is wrong, has expired or lacks a right.",
+        meaning=(
+            "What the Collector sends there is not taken. Logs to Elasticsearch wait on its disk and are sent after the mend; nothing else tells of "
+            "it. Metrics and traces that are refused so are lost."
+        ),
+        causes=(
+            "an API key that has expired or was invalidated, a changed password",
+            "a key without the rights that docs/pipeline.md names",
+        ),
+        mend=(
+            "Give the key its rights, which needs no restart, or restart the Collector with a new one in `ELASTICSEARCH_API_KEY`.",
+            "`otel-distro elasticsearch check` with the Collector's credentials says which right is missing.",
+        ),
+    ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}: logs wait and none are sent",
         description="The queue to Elasticsearch of the Collector {instance} ({job}) holds {value} (bytes or records, as it is measured), and nothing has been sent for {window}.",
@@ -81,7 +97,8 @@ SYSTEM: Final = {
         ),
         causes=(
             "Elasticsearch is down, its disk is over the flood stage, or it answers 429",
-            "credentials have expired: the Collector's own log says 401 or 403",
+            "credentials have expired: then CollectorCredentialsRefused says so",
+            "the Collector's key has no right to the indices: `otel-distro elasticsearch check` says which is missing",
         ),
         mend=(
             "Mend Elasticsearch; the Collector tries again by itself and catches up.",
@@ -91,14 +108,18 @@ SYSTEM: Final = {
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}: Elasticsearch refuses documents",
         description="Documents of the Collector {instance} ({job}) that Elasticsearch refused in the last {window} for {error_type}: {value}.",
-        meaning="Single documents are refused for what is in them; the rest goes through. Trying again would not help.",
+        meaning=(
+            "Single documents are refused for what is in them; the rest goes through. They are not lost: the Collector has on its disk what it has "
+            "taken last."
+        ),
         causes=(
             "a field that has another type than in the index: a number where there was a text",
             "an index template that is missing or older than the package",
         ),
         mend=(
-            "The Collector's own log names the reason for each document.",
-            "Rename the field in the service, or install the index template; it takes effect with the next day's index.",
+            "`otel-distro elasticsearch refused --taken STORAGE_DIR/taken` beside the Collector shows each record with the reason, and keeps it in an index.",
+            "Rename the field in the service, or change the mapping: of the index now, of the template for the next day's.",
+            "The same command again stores what is no longer refused.",
         ),
     ),
     "CollectorQueueFilling": Text(
