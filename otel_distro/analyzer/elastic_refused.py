@@ -18,6 +18,8 @@ _BYTES_A_REQUEST: Final = 4 << 20
 _CONFLICT: Final = 409  # it is there already
 # What may be better another time; every other refusal is for what is in the document.
 _LATER: Final = frozenset((401, 403, 404, 408, 429))
+# What ends a line for some readers or commands a terminal; JSON itself escapes only those below.
+_ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Letter:
     def line(self) -> str:
         """Return it as one line of JSON, the document as it is."""
         told = {"index": self.index, "id": self.id, "error_type": self.kind, "reason": self.reason}
-        return f'{json.dumps(told, ensure_ascii=False)[:-1]}, "record": {self.document}}}'
+        line = f'{json.dumps(told, ensure_ascii=False)[:-1]}, "record": {self.document}}}'
+        return line.translate(_ESCAPED)
 
 
 class DeadLetters:
@@ -64,10 +67,10 @@ class DeadLetters:
             tried = self._create(letters)
             stored = [letter for letter in tried if not letter.refused]
             if stored:
-                self._bulk([_action("delete", f"{REJECTED}{letter.index}", letter.id) for letter in stored], {404})
+                lines = [_action("delete", f"{REJECTED}{letter.index}", letter.id) for letter in stored]
+                self._bulk(lines, {404}, refresh=True)
             self._seen.update((letter.index, letter.id) for letter in tried)
             yield from tried
-        self._session.ask(lambda client: client.indices.refresh(index=self._session.index))
 
     def send_missing(self, records: Iterable[Record]) -> Iterator[Letter]:
         """Send again those records that are not stored, and yield each with what has become of it.
@@ -77,14 +80,14 @@ class DeadLetters:
         Raises:
             StoreError: the server cannot be asked, or takes nothing at present.
         """
-        for part in _parts(records):
+        for part in parts(records):
             new = {(record.index, record.id): record for record in part}
             missing = self._missing([new[name] for name in new.keys() - self._seen])
             letters = [Letter(one.index, one.id, one.moment, one.document()) for one in missing]
             tried = self._create(letters) if letters else []
             refused = [letter for letter in tried if letter.refused]
             if refused:
-                self._bulk([line for letter in refused for line in _keep(letter)], {_CONFLICT})
+                self._bulk([line for letter in refused for line in _keep(letter)], {_CONFLICT}, refresh=True)
             self._seen.update((letter.index, letter.id) for letter in tried)
             yield from tried
 
@@ -117,13 +120,15 @@ class DeadLetters:
             for one, answer in zip(letters, answers, strict=True)
         ]
 
-    def _bulk(self, lines: Sequence[str], fine: set[int], *, refusals: bool = False) -> list[dict[str, Any]]:
-        """Return the answer to each action.
+    def _bulk(
+        self, lines: Sequence[str], fine: set[int], *, refusals: bool = False, refresh: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return the answer to each action; with `refresh` the next search finds what it has done.
 
         Raises:
             StoreError: one has failed in a way that is not `fine` and, with `refusals`, is none of its document's.
         """
-        items = self._session.ask(lambda client: client.bulk(operations=lines))["items"]
+        items = self._session.ask(lambda client: client.bulk(operations=lines, refresh=refresh))["items"]
         answers = [answer for item in items for answer in item.values()]
         for answer in answers:
             status = answer["status"]
@@ -137,7 +142,6 @@ class DeadLetters:
 
     def _kept(self) -> Iterator[list[Letter]]:
         """Yield every letter that is kept, page by page, as of the moment of the first."""
-        self._session.ask(lambda client: client.indices.refresh(index=self._session.index))
         opened = self._session.ask(
             lambda client: client.open_point_in_time(
                 index=self._session.index, keep_alive="5m", allow_partial_search_results=False
@@ -156,7 +160,7 @@ class DeadLetters:
             self._session.ask(lambda client: client.close_point_in_time(id=opened))
 
 
-def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
+def parts(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Yield the records in parts that fit into one request."""
     part: list[Record] = []
     size = 0

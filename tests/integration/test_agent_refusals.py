@@ -66,13 +66,13 @@ MENDED = {
 }
 
 
-def dead_letters(run: Run, *options: object) -> tuple[list[dict[str, Any]], str]:
+def dead_letters(run: Run, *options: object, code: int = 0) -> tuple[list[dict[str, Any]], str]:
     """Run `otel-distro elasticsearch refused`, and return the records that it shows, and its last word."""
     command = [sys.executable, "-m", "otel_distro.cli", "elasticsearch", "refused", *map(str, options)]
     taken = Path(run.agent.env["STORAGE_DIR"]) / "taken"
     command += ["--taken", str(taken), "--url", run.elasticsearch.url, "--index-prefix", run.agent.prefix]
     done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.strip()
 
 
@@ -165,6 +165,20 @@ def test_what_was_taken_is_found_through_a_torn_message_and_a_rotation_and_nothi
     shown, said = dead_letters(run)
     assert {letter["id"]: letter["record"] for letter in shown} == {one["log_id"]: as_stored(one) for one in refused}
     assert said.startswith("otel-distro: 0 stored now; 6 refused")
+
+
+def test_what_cannot_be_stored_at_present_is_no_dead_letter(run: Run) -> None:
+    blocked, _ = (index(run, day, {}) for day in DAYS)
+    run.elasticsearch.request("PUT", f"/{blocked}/_settings", {"index.blocks.write": True})
+    send(run, [run.ledger.make("early", number) for number in range(9)])
+    wait_until(lambda: run.agent.metric("otelcol_elasticsearch_docs_retried") >= 9, what="documents that wait")
+    shown, said = dead_letters(run, code=2)
+    assert shown == []
+    assert f"does not take a document into {blocked} at present (403): " in said
+    assert said.count("\n") == 0
+    assert kept(run) == {}
+    run.elasticsearch.request("PUT", f"/{blocked}/_settings", {"index.blocks.write": None})
+    run.outcome(60).check()
 
 
 def test_of_an_index_that_was_removed_nothing_comes_back(run: Run) -> None:

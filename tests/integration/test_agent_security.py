@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ from tests.support import wait_until
 
 # What docs/pipeline.md says.
 LEAST = {"logs": {"indices": [{"names": ["python-app-*"], "privileges": ["create_doc", "auto_configure"]}]}}
+FOR_REFUSED = {
+    "refused": {
+        "indices": [
+            {"names": ["python-app-*"], "privileges": ["read", "create_doc"]},
+            {"names": ["rejected-python-app-*"], "privileges": ["read", "create_doc", "delete", "auto_configure"]},
+        ]
+    }
+}
 NONE = {"logs": {"indices": [{"names": ["elsewhere-*"], "privileges": ["create_doc"]}]}}
 
 
@@ -124,23 +133,28 @@ def test_records_wait_for_the_right_authority(collector_binary: Path, secured: S
         assert log_ids(agent) == ["r-0", "r-1", "r-2"]
 
 
-def checked(secured: Secured, key: str) -> tuple[int, str]:
-    """Run `otel-distro elasticsearch check` with a key, and return its code and the one line that it says."""
+def command(secured: Secured, key: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `otel-distro elasticsearch` with a key."""
+    variables = {
+        "OTEL_DISTRO_ELASTICSEARCH_API_KEY": key,
+        "OTEL_DISTRO_ELASTICSEARCH_CA_CERTS": str(secured.certificates.authority.certificate),
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "otel_distro.cli", "elasticsearch", "check", "--url", secured.server.url],
-        env=clean_environment(
-            {
-                "OTEL_DISTRO_ELASTICSEARCH_API_KEY": key,
-                "OTEL_DISTRO_ELASTICSEARCH_CA_CERTS": str(secured.certificates.authority.certificate),
-            }
-        ),
+        [sys.executable, "-m", "otel_distro.cli", "elasticsearch", *words, "--url", secured.server.url],
+        env=clean_environment(variables),
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+    assert key not in done.stdout + done.stderr
+    return done
+
+
+def checked(secured: Secured, key: str) -> tuple[int, str]:
+    """Run `otel-distro elasticsearch check` with a key, and return its code and the one line that it says."""
+    done = command(secured, key, "check")
     [line] = (done.stdout + done.stderr).splitlines()
-    assert key not in line
     return done.returncode, line
 
 
@@ -166,3 +180,32 @@ def test_a_check_says_that_a_key_is_none_or_is_one_no_more(secured: Secured) -> 
     refused = f"otel-distro: {secured.server.url} refuses the api_key; give an api_key or basic_auth that is valid"
     assert checked(secured, ended.encoded) == (2, refused)
     assert checked(secured, "bm9uZTpub25l") == (2, refused)
+
+
+def test_the_least_rights_are_enough_to_keep_what_is_refused_and_to_store_it(
+    collector_binary: Path, secured: Secured, tmp_path: Path
+) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "pipeline.md").read_text()
+    for roles in (LEAST, FOR_REFUSED):
+        assert f"```json\n{json.dumps(roles)}\n```" in document
+    key = secured.server.create_api_key("refused", FOR_REFUSED).encoded
+    with agent_with(
+        collector_binary, secured, tmp_path, secured.server.create_api_key("sends", LEAST).encoded
+    ) as agent:
+        index = f"{agent.prefix}-2026.11.24"
+        secured.server.request("PUT", f"/{index}", {"mappings": {"properties": {"message": {"type": "integer"}}}})
+        send(agent, 0)
+        wait_until(
+            lambda: agent.metric("otelcol_elasticsearch_docs_processed", outcome="failed_client") == 3,
+            what=lambda: f"three refusals\n{agent.metrics}",
+        )
+        words = ("refused", "--index-prefix", agent.prefix, "--taken", f"{agent.env['STORAGE_DIR']}/taken")
+        done = command(secured, key, *words)
+        assert done.stderr == f"otel-distro: 0 stored now; 3 refused, kept in rejected-{agent.prefix}-*\n"
+        assert sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) == ["r-0", "r-1", "r-2"]
+        mended = {"properties": {"message": {"type": "integer", "ignore_malformed": True}}}
+        secured.server.request("PUT", f"/{index}/_mapping", mended)
+        done = command(secured, key, *words)
+        assert done.stderr == f"otel-distro: 3 stored now; 0 refused, kept in rejected-{agent.prefix}-*\n"
+        assert log_ids(agent) == ["r-0", "r-1", "r-2"]
+        assert secured.server.count(f"rejected-{index}") == 0
