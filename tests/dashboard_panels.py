@@ -133,7 +133,7 @@ def pipeline(stage: Stage) -> dict[str, dict[str, Check]]:
         "Lag": {"A": number},
         "Taken and sent": {
             "A": Proportional(("receiver",), {("otlp",): lines}),
-            "B": Proportional(("exporter",), {("elasticsearch",): lines, ("debug",): lines}),
+            "B": Proportional(("exporter",), {(name,): lines for name in ("elasticsearch", "file/taken", "debug")}),
         },
         "Refused and failed": {
             "A": Proportional(("receiver",), {("otlp",): LOST}),
