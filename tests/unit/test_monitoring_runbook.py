@@ -40,7 +40,7 @@ def test_every_section_has_meaning_queries_commands_causes_and_mend(name: str) -
         for part in (headings.meaning, headings.look, headings.causes, headings.mend):
             assert f"**{part}.**" in section, heading
         assert re.search(r"```promql\n[^`]+\n```", section), heading
-        assert re.search(r"```sh\notel-distro logs [^`]+\n```", section), heading
+        assert re.search(r"```sh\notel-distro (?:logs|elasticsearch) [^`]+\n```", section), heading
 
 
 def test_of_pairs_of_windows_one_section_names_both_severities() -> None:
@@ -51,7 +51,7 @@ def test_of_pairs_of_windows_one_section_names_both_severities() -> None:
 
 def test_every_command_of_the_runbook_is_one_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     text = FILES["en"]["runbook.md"]
-    commands = set(re.findall(r"otel-distro logs [^`\n]+", text))
+    commands = set(re.findall(r"otel-distro (?:logs|elasticsearch) [^`\n]+", text))
     assert len(commands) >= 6
     for command in commands:
         program, *words = shlex.split(command)
