@@ -107,9 +107,7 @@ class _MonitoredCall:
         status, size = self._answer
         if error is not None:
             status, size = status_of_exception(error), 0
-        metrics = request_metrics()
-        metrics.in_flight(-1)
-        metrics.record(self._method, self._endpoint, status, end - self._start, size)
+        request_metrics().answered(self._method, self._endpoint, status, end - self._start, size)
 
 
 def _current_labels() -> tuple[str, str]:

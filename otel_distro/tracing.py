@@ -54,16 +54,20 @@ class DormantTracerProvider(TracerProvider):
 class DormantSpan(NonRecordingSpan):
     """A sampled span without a parent that nobody records: its ids are made when somebody asks for them."""
 
+    _made: SpanContext | None = None
+
     def __init__(self, ids: IdGenerator) -> None:
         self._ids = ids
-        self._made: list[SpanContext] = []
 
     @property
     def _context(self) -> SpanContext:  # type: ignore[override]  # where the base class keeps what it is given
-        if not self._made:
+        made = self._made
+        if made is None:
+            ids = self._ids
+            fresh = SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, _SAMPLED)
             # Several threads may ask at the same time: the first one's counts.
-            self._made.append(SpanContext(self._ids.generate_trace_id(), self._ids.generate_span_id(), False, _SAMPLED))
-        return self._made[0]
+            made = self.__dict__.setdefault("_made", fresh)
+        return made
 
     def get_span_context(self) -> SpanContext:
         """Return the ids, always the same."""

@@ -100,8 +100,6 @@ def bind(  # noqa: C901 -- as in `_fast`
     `measure` is the recording method of an instrument, which may be a proxy. The amounts have to be of type int or
     float and such as the instrument takes. Thread-safe; stays valid when readers come and go, and after a fork.
     """
-    instrument = getattr(measure, "__self__", None)
-    key = (*attributes, *attributes.values())
     entry: Entry | None = None
     consumer: Any = None
     meter_config: Any = None
@@ -134,20 +132,27 @@ def bind(  # noqa: C901 -- as in `_fast`
                     if offer is not None:
                         current = context or current_context()
                         if span_key in current and (due is None or due[bucket] <= monotonic()):
-                            _offer(offer, amount, attributes, current, current[span_key])
+                            offer_exemplar(offer, amount, attributes, current, current[span_key])
                     return
         measure(amount, attributes, *(() if context is None else (context,)))
-        real: Any = getattr(instrument, "_real_instrument", None) or instrument
-        found = getattr(real, _SLOT, {}).get(key)
-        if found is not None and found[2] is None and _sdk:
+        known = known_entry(measure, attributes)
+        if known is not None:
+            sdk, real, entry = known
             consumer, meter_config = real._measurement_consumer, real._meter_config
-            current_context, span_key = _sdk[0].current_context, _sdk[0].span_key
-            entry = found
+            current_context, span_key = sdk.current_context, sdk.span_key
 
     return write_bound
 
 
-def _offer(offer: Offer, amount: Any, attributes: Any, context: Any, span: Any) -> None:
+def known_entry(measure: Callable[..., None], attributes: dict[str, str]) -> tuple[MetricsSdk, Any, Entry] | None:
+    """Return where an instrument, which is the second, measures these attributes; None where that is not known."""
+    instrument: Any = getattr(measure, "__self__", None)
+    real = getattr(instrument, "_real_instrument", None) or instrument
+    found = getattr(real, _SLOT, {}).get((*attributes, *attributes.values()))
+    return (_sdk[0], real, found) if found is not None and found[2] is None and _sdk else None
+
+
+def offer_exemplar(offer: Offer, amount: Any, attributes: Any, context: Any, span: Any) -> None:
     """Offer a measurement as an exemplar where its span is sampled."""
     try:
         span_context = span.get_span_context()
@@ -214,7 +219,7 @@ def _fast(  # noqa: C901 -- in `record` a call costs more than a branch
         if offer is not None:
             current = context or current_context()
             if span_key in current and (due is None or due[bucket] <= monotonic()):
-                _offer(offer, amount, attributes, current, current[span_key])
+                offer_exemplar(offer, amount, attributes, current, current[span_key])
 
     record.__doc__ = original.__doc__
     record.__name__ = original.__name__

@@ -1,17 +1,19 @@
-"""A request and its response under way: request id in and out, what was sent, how long it took.
+"""A request under way: its id in and out, what was announced and sent, and the one record of it.
 
-PEP 3333 is followed to the letter where servers rely on it: the response headers are a new list, `close` of the
-application's iterable is called exactly once, and a server's own file wrapper reaches the server unwrapped.
+PEP 3333 is followed to the letter where servers rely on it: the response headers are a new list, and what the server
+gives goes on as it is. `bodies` has what the server sends from.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from opentelemetry.context import Context
+from opentelemetry.trace import set_span_in_context
 
 from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id
 from otel_distro.web.current import current_request
@@ -19,7 +21,6 @@ from otel_distro.web.pep3333 import Environ, ExcInfo, Headers, StartResponse, Wr
 from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
 
 RouteOf: TypeAlias = Callable[[Environ], str | None]
-ContextOf: TypeAlias = Callable[[Environ], Context | None]
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 ROUTE_KEY: Final = "otel_distro.route"
@@ -38,26 +39,85 @@ _KINDS: Final = {
     "Date": _OTHER,
 }
 _LOWERED: Final = {"content-length": _LENGTH, "x-request-id": _ID}
+# As werkzeug writes them; any other is looked at.
+_CODES: Final = {f"{status.value} {status.phrase.upper()}": status.value for status in HTTPStatus}
 _warned: set[str] = set()
 _logger = logging.getLogger(__name__)
 
 
-class Request:
-    """What the rest of the process may know of a request under way.
+class Hook(NamedTuple):
+    """How the requests of an application are measured.
 
-    Apart from `Exchange`, so that a context which outlives a response does not keep the response alive. `known` is the
-    route template once somebody has told it.
+    `route_of` tells the route template once the application has matched it; `metrics` is None where the classic metrics
+    are off. `span_key` names what the environment has the request's span under, which is over when the figures are
+    recorded, and `unrecorded` the types of those that no exemplar is to name. `whole_body` is the type of what a
+    framework returns that has told beforehand, in `Exchange.whole`, how many bytes are in it.
     """
 
-    __slots__ = ("_route_of", "counted", "environ", "known", "method")
+    route_of: RouteOf
+    metrics: RequestMetrics | None
+    span_key: str = ""
+    unrecorded: tuple[type, ...] = ()
+    whole_body: type | None = None
 
-    def __init__(self, environ: Environ, route_of: RouteOf, counted: bool) -> None:
+
+class Exchange:
+    """A request under way: what the rest of the process may know of it, and what its answer has told so far.
+
+    Belongs to the one thread or greenlet that serves the request, though contexts may outlive it, which is why it does
+    not hold the body. `known` is the route template once somebody has told it; `length` what the headers announce, -1
+    without; `size` how many bytes were sent; `whole` how many bytes the body has where a framework knows them all
+    before the server has any, -1 where it does not.
+    """
+
+    __slots__ = (
+        "_hook",
+        "_server_start_response",
+        "_start",
+        "_status",
+        "_tokens",
+        "_user",
+        "_write",
+        "counted",
+        "environ",
+        "in_process",
+        "known",
+        "length",
+        "method",
+        "recorded",
+        "request_id",
+        "size",
+        "whole",
+    )
+
+    def __init__(self, environ: Environ, start_response: StartResponse, hook: Hook) -> None:
+        self._start = perf_counter()
+        self._hook = hook
+        self._server_start_response: Any = start_response
+        self._status = 500
         self.environ = environ
-        self._route_of = route_of
         self.known: str | None = None
-        self.counted = counted
+        self.length = self.whole = -1
+        self.size = 0
+        self.recorded = False
+        # Every server names itself or the client's port; a test client does neither and need not close the response.
+        self.in_process = "SERVER_SOFTWARE" not in environ and "REMOTE_PORT" not in environ
         method = environ["REQUEST_METHOD"] if "REQUEST_METHOD" in environ else ""  # noqa: SIM401 -- `get` is a call
         self.method: str = method if method in METHODS else normal_method(method)
+        given = "HTTP_X_REQUEST_ID" in environ
+        own = self.request_id = accepted_request_id(environ["HTTP_X_REQUEST_ID"]) if given else new_request_id()
+        self._tokens: Any = (current_request.set(self), request_id.set(own))
+        # Nearly always there is none, before and after: asking costs less than setting.
+        user = self._user = user_id.get()
+        if user is not None:
+            user_id.set(None)
+        metrics = hook.metrics
+        self.counted = metrics is not None
+        if metrics is not None:
+            try:
+                metrics.in_flight(1)
+            except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
+                _warn(error)
 
     @property
     def endpoint(self) -> str | None:
@@ -67,187 +127,109 @@ class Request:
         """
         if self.known is None:
             # The first is set by an application that knows its own route and is no framework's, such as the page.
-            self.known = self.environ.get(ROUTE_KEY) or self._route_of(self.environ)
+            self.known = self.environ.get(ROUTE_KEY) or self._hook.route_of(self.environ)
         return self.known
-
-
-class Exchange:
-    """A request and its response under way; the iterable that the server sends from.
-
-    Belongs to the one thread or greenlet that serves the request. The figures are recorded once: when the last byte is
-    handed to the server, when the server closes the response, when the application raises, or when nobody holds the
-    response any more. `body` is the application's iterable.
-    """
-
-    __slots__ = (
-        "_context_of",
-        "_environ",
-        "_in_process",
-        "_length",
-        "_metrics",
-        "_previous",
-        "_recorded",
-        "_request",
-        "_server_start_response",
-        "_size",
-        "_start",
-        "_status",
-        "body",
-        "request_id",
-    )
-
-    def __init__(
-        self,
-        environ: Environ,
-        start_response: StartResponse,
-        route_of: RouteOf,
-        metrics: RequestMetrics | None,
-        context_of: ContextOf | None,
-    ) -> None:
-        self._start = perf_counter()
-        self._context_of = context_of
-        self._environ = environ
-        self._server_start_response = start_response
-        self._metrics = metrics
-        self._recorded = False
-        self._status = 500
-        self._size = 0
-        self._length = -1
-        self.body: Any = None
-        # Every server names itself or the client's port; a test client does neither and need not close the response.
-        self._in_process = "SERVER_SOFTWARE" not in environ and "REMOTE_PORT" not in environ
-        request = self._request = Request(environ, route_of, metrics is not None)
-        given = "HTTP_X_REQUEST_ID" in environ
-        self.request_id = accepted_request_id(environ["HTTP_X_REQUEST_ID"]) if given else new_request_id()
-        self._previous: Any = (current_request.set(request), request_id.set(self.request_id), user_id.set(None))
-        if metrics is not None:
-            try:
-                metrics.in_flight(1)
-            except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
-                _warn(error)
 
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Note what the application answers, add the request id and hand it to the server."""
-        self._length = -1
+        self.length = -1
         own_id = False
         for name, value in headers:
             kind = _KINDS[name] if name in _KINDS else _LOWERED.get(name.lower(), _OTHER)
             if kind == _LENGTH:
-                self._length = int(value) if value.isdecimal() else -1
+                self.length = int(value) if value.isdecimal() else -1
             elif kind == _ID:
                 own_id = True
         sent = headers if own_id else [*headers, (REQUEST_ID_HEADER, self.request_id)]
         if exc_info is None:
-            write = self._server_start_response(status, sent)
+            self._write = self._server_start_response(status, sent)
         else:
-            write = self._server_start_response(status, sent, exc_info)
-        code = status[:3]
-        try:
-            self._status = int(code)
-        except ValueError:
-            self._status = 0
+            self._write = self._server_start_response(status, sent, exc_info)
+        self._status = _CODES[status] if status in _CODES else _code_of(status)
+        return self._counting_write
 
-        def counting_write(data: bytes) -> object:
-            self._sending(len(data))
-            return write(data)
+    def _counting_write(self, data: bytes) -> object:
+        """Send by the server's `write`."""
+        self.size += len(data)
+        if 0 <= self.length <= self.size:
+            self.record()
+            if self.in_process:
+                self.leave()
+        return self._write(data)
 
-        return counting_write
+    def is_whole(self, body: object) -> bool:
+        """Record an answer whose body is known to the last byte, before the server gets it; False where it is not."""
+        size = self.length
+        if size != self.whole or size < 0 or self.size or self.method == "HEAD" or self.in_process:
+            return False
+        if type(body) is not self._hook.whole_body:
+            return False
+        self.size = size
+        self.record()
+        return True
 
     def sent_by_server(self) -> bool:
         """Record a body that the server sends by itself, by sendfile, where its length was announced."""
-        if self._length < 0:
+        if self.length < 0:
             return False
-        self._size = 0 if self._request.method == "HEAD" else self._length
-        self._record()
-        self._leave()
+        self.size = 0 if self.method == "HEAD" else self.length
+        self.record()
+        self.leave()
         return True
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self.body:
-                self._size += len(chunk)
-                # The last announced byte ends the request, recorded before the server has it: a client that holds
-                # the whole answer finds it counted, even if the process is killed at that moment.
-                if 0 <= self._length <= self._size and not self._recorded:
-                    self._record()
-                    if self._in_process:
-                        self._leave()
-                yield chunk
-        except GeneratorExit:
-            raise
-        except BaseException:
-            self.fail()
-            raise
-        if not self._recorded:
-            self._record()
-        if self._in_process:
-            self._leave()
-
-    def _sending(self, size: int) -> None:
-        """Count what goes by the server's `write`."""
-        self._size += size
-        if 0 <= self._length <= self._size:
-            self._record()
-            if self._in_process:
-                self._leave()
-
-    def close(self) -> None:
-        """Close the application's iterable, record the figures if nothing has yet, and leave the request's context."""
-        body, self.body = self.body, ()
-        try:
-            close = body.close
-        except AttributeError:
-            close = None
-        try:
-            if close is not None:
-                close()
-        finally:
-            if not self._recorded:
-                self._record()
-            self._leave()
 
     def fail(self) -> None:
         """Record a request whose application raised: 500 unless the client has seen another status already."""
-        if self._size == 0:
+        if self.size == 0:
             self._status = 500
-        self._record()
-        self._leave()
+        self.record()
+        self.leave()
 
-    def _record(self) -> None:
-        if self._recorded:
+    def record(self) -> None:
+        """Record the figures, the first time that this is called."""
+        if self.recorded:
             return
-        self._recorded = True
-        metrics = self._metrics
+        self.recorded = True
+        _, metrics, span_key, unrecorded, _ = self._hook
         if metrics is None:
             return
+        environ = self.environ
         try:
-            metrics.in_flight(-1)
-            request = self._request
-            endpoint = request.known or request.endpoint or UNMATCHED
+            endpoint = self.known or self.endpoint or UNMATCHED
             duration = perf_counter() - self._start
-            context = self._context_of(self._environ) if self._context_of is not None else None
-            metrics.record(request.method, endpoint, self._status, duration, self._size, context)
+            context = None
+            if span_key in environ:
+                span = environ[span_key]
+                if type(span) not in unrecorded and span is not None:
+                    context = set_span_in_context(span, Context())
+            metrics.answered(self.method, endpoint, self._status, duration, self.size, context)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             _warn(error)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Give the context back as it was; not where another request has taken it over meanwhile."""
-        previous, self._previous = self._previous, None
-        if previous is not None and current_request.get() is self._request:
-            for token in previous:
-                try:
-                    token.var.reset(token)
-                except ValueError:  # closed in another context than it was begun in
-                    old = token.old_value
-                    token.var.set(None if old is token.MISSING else old)
-
-    def __del__(self) -> None:
-        # A response that was dropped unread: no context is touched, as any thread may collect it.
-        try:
-            if not self._recorded:
-                self._record()
-        except AttributeError:  # __init__ did not come to its end
+        tokens, self._tokens = self._tokens, None
+        if tokens is None:
             return
+        if not self.in_process:  # where this may come before the end
+            self._server_start_response = self._write = None
+        if current_request.get() is not self:
+            return
+        try:
+            current_request.reset(tokens[0])
+            request_id.reset(tokens[1])
+        except ValueError:  # closed in another context than it was begun in
+            for token in tokens:
+                old = token.old_value
+                token.var.set(None if old is token.MISSING else old)
+        if user_id.get() is not self._user:
+            user_id.set(self._user)
+
+
+def _code_of(status: str) -> int:
+    try:
+        return int(status[:3])
+    except ValueError:
+        return 0
 
 
 def _warn(error: Exception) -> None:

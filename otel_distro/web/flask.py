@@ -8,18 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from flask import app as flask_app
 from flask import current_app
 
 # Not from the package: the contrib instrumentation puts a subclass of its own there.
 from flask.app import Flask
-from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
+from werkzeug.wsgi import ClosingIterator
 
 from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
-from otel_distro.web.exchange import Request
+from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.pep3333 import Environ
 from otel_distro.web.requests import request_metrics
 from otel_distro.web.wsgi import SPANS_MARK, serving
@@ -50,17 +51,30 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
             _instrument_once(app, instrument_app, lock)
 
     before = None if instrument_app is None else instrument
-    hooked_call: Any = serving(original, route_of, metrics, context_of, before)
+    hooked_call: Any = serving(
+        None if getattr(original, "__globals__", None) is vars(flask_app) else original,
+        Hook(route_of, metrics, _SPAN_KEY, _UNRECORDED, ClosingIterator),
+        before,
+    )
 
     def hooked_dispatch(self: Flask, *args: Any) -> Any:
-        # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
         current = current_request.get()
-        if type(current) is Request and current.known is None:
+        if type(current) is not Exchange:
+            return dispatch(self, *args)
+        # The route is known from here on; Flask forgets it before a late `start_response` or an exception comes out.
+        if current.known is None:
             try:
                 current.known = current.environ["werkzeug.request"].url_rule.rule
             except (KeyError, AttributeError):  # no route; there may be one nearby
                 _ = current.endpoint
-        return dispatch(self, *args)
+        response = dispatch(self, *args)
+        try:
+            parts = response.response
+        except AttributeError:  # a class of the application's own
+            return response
+        if type(parts) is list and len(parts) == 1 and type(parts[0]) is bytes:
+            current.whole = len(parts[0])
+        return response
 
     _originals.update(__call__=original, full_dispatch_request=dispatch)
     Flask.__call__ = hooked_call  # type: ignore[method-assign]
@@ -99,14 +113,6 @@ def route_of(environ: Environ) -> str | None:
     if isinstance(error, (MethodNotAllowed, RequestRedirect)):
         return _route_nearby(request, error)
     return None
-
-
-def context_of(environ: Environ) -> Context | None:
-    """Return the context of the span that the contrib instrumentation made for this request, if it is a real one."""
-    span = environ[_SPAN_KEY] if _SPAN_KEY in environ else None  # noqa: SIM401 -- `get` is a call
-    if span is None or type(span) in _UNRECORDED:
-        return None
-    return set_span_in_context(span, Context())
 
 
 def _route_nearby(request: Any, error: HTTPException) -> str | None:

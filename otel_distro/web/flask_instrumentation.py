@@ -6,6 +6,7 @@ its options, and whoever uses it, are as they were: `instrument`, `instrument_ap
 
 from __future__ import annotations
 
+from inspect import CO_COROUTINE
 from types import FunctionType
 from typing import Any, Final
 
@@ -29,10 +30,9 @@ def install() -> None:
     from otel_distro.web import flask_responses, flask_spans
 
     _replace(keys.module, "_rewrapped_app", flask_responses.factory(keys))
-    begin, end = flask_spans.begin_factory(keys, current), flask_spans.end_factory(keys, current)
-    _replace(keys.module, "_wrapped_before_request", begin)
-    _replace(keys.module, "_wrapped_teardown_request", end)
-    _replace(Flask, "ensure_sync", _ensure_sync(Flask.ensure_sync, begin(), end()))
+    _replace(keys.module, "_wrapped_before_request", flask_spans.begin_factory(keys, current))
+    _replace(keys.module, "_wrapped_teardown_request", flask_spans.end_factory(current))
+    _replace(Flask, "ensure_sync", _ensure_sync(Flask.ensure_sync))
 
 
 def uninstall() -> None:
@@ -47,12 +47,12 @@ def _replace(home: Any, name: str, ours: Any) -> None:
     setattr(home, name, ours)
 
 
-def _ensure_sync(original: Any, *ours: Any) -> Any:
-    """Return Flask's method, but without a look for coroutines into the two functions that stand in each request."""
-    codes = frozenset(function.__code__ for function in ours)
+def _ensure_sync(original: Any) -> Any:
+    """Return Flask's method, but with a quicker look at plain functions: what nearly all functions of a request are."""
 
     def ensure_sync(self: Flask, func: Any) -> Any:
-        if type(func) is FunctionType and func.__code__ in codes:
+        # What marks a function as a coroutine's without being one stands in its dictionary.
+        if type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE and not func.__dict__:
             return func
         return original(self, func)
 

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter, time_ns
+from types import FunctionType
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from flask import request
 from flask.app import Flask
@@ -22,6 +24,9 @@ from otel_distro.web.captured import response_headers as wanted_headers
 
 # What was read for the metrics, and of which application: its span takes it from there.
 ATTRIBUTES_KEY: Final = "otel_distro.attributes"
+# The provider that may sleep, of what begins the spans of an application. Not an attribute of the function: Flask looks
+# longer at functions that have any.
+sleepers: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
 # The contrib instrumentation's, so that its warnings come from where they did.
 _logger = logging.getLogger("opentelemetry.instrumentation.flask")
 _own_logger = logging.getLogger(__name__)
@@ -81,15 +86,16 @@ def _served(
     read = Read(response.mode)
     start_key, span_key = keys.start_key, keys.span_key
     measured = measures.wanted
-    told: dict[str, Any] = {}
+    # The provider of the tracer that begins the spans, where it may sleep; the application gets it after this.
+    provider: Any = _UNSET if app is not None and not measured and response.hook is None else None
 
     def wrapped_app(environ: dict[str, Any], start_response: Any) -> Any:
-        if app is not None and not measured and response.hook is None:
-            try:
-                asleep = told["asleep"]
-            except KeyError:
-                asleep = told["asleep"] = getattr(getattr(app, "_before_request", None), "asleep", None)
-            if asleep is not None and not asleep.awake and _response_propagator() is None:
+        nonlocal provider
+        if provider is not None:
+            if provider is _UNSET:
+                begins = getattr(app, "_before_request", None)
+                provider = sleepers.get(begins) if type(begins) is FunctionType else None
+            if provider is not None and not provider.awake and _response_propagator() is None:
                 return wsgi_app(environ, start_response)
         environ[start_key] = time_ns()
         if not measured:

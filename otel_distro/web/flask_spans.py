@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
@@ -22,10 +21,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.http import sanitize_method
 
 from otel_distro.internals import spans as internals
-from otel_distro.tracing import DormantTracer
+from otel_distro.tracing import DormantSpan, DormantTracer
 from otel_distro.web.captured import request_headers
 from otel_distro.web.environ import STANDARD_METHODS
-from otel_distro.web.flask_responses import ATTRIBUTES_KEY, Read
+from otel_distro.web.flask_responses import ATTRIBUTES_KEY, Read, sleepers
 
 _COMMENTER_KEY: Final = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
 _UNSET: Final[Any] = object()
@@ -71,17 +70,18 @@ def begin_factory(keys: internals.FlaskInstrumentation, current: internals.Curre
     return wrapped_before_request
 
 
-def _begin(
+def _begin(  # noqa: C901 -- the function in it, where a call costs more than a branch
     keys: internals.FlaskInstrumentation,
     current: internals.CurrentContext,
     excluded: Callable[[str], bool] | None,
     start: _Start,
     comment: Comment | None,
 ) -> Callable[[], None]:
-    get, set_current, span_in_context = current.get, current.set, current.span_key
-    activation_key, span_key = keys.activation_key, keys.span_key
+    get, set_current, span_in_context, span_key = current.get, current.set, current.span_key, keys.span_key
     provider, blank = start.provider, start.blank
-    root: Any = start.tracer.root if blank else None
+    controller, route = comment is not None and comment.controller, comment is not None and comment.route
+    # An enumeration is slow to look into.
+    internal, server = SpanKind.INTERNAL, SpanKind.SERVER
     w3c: list[Any] = [None]
 
     def before_request() -> None:
@@ -92,15 +92,16 @@ def _begin(
         environ = request.environ
         token = None
         parent = get()
-        kind = SpanKind.INTERNAL
+        kind = internal
         if span_in_context not in parent or trace.get_current_span(parent) is INVALID_SPAN:
-            kind = SpanKind.SERVER
-            usual = propagate.get_global_textmap() is w3c[0] and "HTTP_TRACEPARENT" not in environ
-            parent = _EMPTY if usual and "HTTP_BAGGAGE" not in environ else _extracted(environ, w3c)
+            kind = server
+            usual = "HTTP_TRACEPARENT" not in environ and "HTTP_BAGGAGE" not in environ
+            usual = usual and propagate.get_global_textmap() is w3c[0]
+            parent = _EMPTY if usual else _extracted(environ, w3c)
         if blank and not provider.awake and span_in_context not in parent:
-            span = root()
+            span: Any = DormantSpan(start.tracer.id_generator)
         else:
-            if kind is SpanKind.SERVER:
+            if kind is server:
                 token = set_current(parent)
             span = start.span(context, request, environ, parent, kind)
             # The hook may have put something into the context.
@@ -110,16 +111,16 @@ def _begin(
             told = inside[_COMMENTER_KEY] = comment.framework.copy()
             rule = request.url_rule
             if rule is not None:
-                if comment.controller:
+                if controller:
                     told["controller"] = rule.endpoint
-                if comment.route:
+                if route:
                     told["route"] = rule.rule
-        # Not the context itself: the environment would keep it alive.
-        environ[activation_key] = (token, set_current(Context(inside)), weakref.ref(context), span)
         environ[span_key] = span
+        # The context of the request itself has it: a copy of it, in another thread, has not.
+        context.otel_distro_begun = (token, set_current(Context(inside)), span)
 
-    marked: Any = before_request
-    marked.asleep = start.provider
+    if provider is not None:
+        sleepers[before_request] = provider
     return before_request
 
 
@@ -193,34 +194,32 @@ def _is_w3c(propagator: TextMapPropagator) -> bool:
     )
 
 
-def end_factory(keys: internals.FlaskInstrumentation, current: internals.CurrentContext) -> Callable[..., Any]:
+def end_factory(current: internals.CurrentContext) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_wrapped_teardown_request`."""
 
     def wrapped_teardown_request(excluded_urls: Any = None) -> Callable[[BaseException | None], None]:
         excluded = internals.excludes(excluded_urls)
-        activation_key, reset = keys.activation_key, current.reset
+        reset = current.reset
 
         def teardown_request(error: BaseException | None) -> None:
             context = _current_request_context()
-            request = context.request
-            if excluded is not None and excluded(request.url):
+            if excluded is not None and excluded(context.request.url):
                 return
-            environ = request.environ
-            begun = environ[activation_key] if activation_key in environ else None  # noqa: SIM401 -- `get` is a call
-            if begun is None or begun[2]() is not context:
+            try:
+                token, activation, span = context.otel_distro_begun
+            except AttributeError:
                 # Begun without `before_request`, or a copy of the request's context in another thread.
                 return
-            del environ[activation_key]
-            token, activation, _, span = begun
+            del context.otel_distro_begun
             try:
                 try:
                     reset(activation)
                 except Exception:  # noqa: BLE001 -- it was set in another context; the public way says so in the log
                     context_api.detach(activation)
-                if error is None:
-                    span.end()
-                else:
+                if error is not None:
                     _end_by(span, error)
+                elif type(span) is not DormantSpan:
+                    span.end()
                 if token is not None:
                     context_api.detach(token)
             except (RuntimeError, AttributeError, ValueError) as problem:

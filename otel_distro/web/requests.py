@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from opentelemetry.context import Context
 
 from otel_distro.metrics.instruments import distro_meter
 from otel_distro.metrics.recording import Bound, bind
+from otel_distro.metrics.together import Answers
 
 DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNMATCHED: Final = "(unmatched)"
 OTHER_METHOD: Final = "_OTHER"
-# What is kept at hand; beyond it, as with any number of them, the limits of series hold.
-_MOST_SERIES: Final = 10_000
 # RFC 9110 and RFC 5789, as the semantic conventions name them.
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
 
@@ -27,24 +26,33 @@ def normal_method(method: str) -> str:
     return upper if upper in METHODS else OTHER_METHOD
 
 
+class Answered(Protocol):
+    """What records one answered request: seconds, bytes of the body, and the context of the span for exemplars."""
+
+    def __call__(  # noqa: PLR0913, PLR0917 -- the figures of one request
+        self, method: str, endpoint: str, status: int, seconds: float, size: int, context: Context | None = None, /
+    ) -> None: ...
+
+
 class RequestMetrics:
     """`http_requests_total`, `http_request_duration_seconds`, `http_response_size_bytes`, `active_connections`.
 
-    Labels: method, endpoint (and status on the counter). `in_flight` counts one more request in flight, or with -1 one
-    less. Thread and fork safety are those of OpenTelemetry instruments.
+    Labels: method, endpoint (and status on the counter). `in_flight` counts one more request in flight; `answered`
+    records one that is in flight no more. Its method must come from `normal_method` and its endpoint be a route
+    template, so that the labels stay bounded. Thread and fork safety are those of OpenTelemetry instruments.
     """
 
     def __init__(self) -> None:
         meter = distro_meter()
-        self._requests = meter.create_counter("http_requests", "{request}", "HTTP requests that were answered.")
-        self._duration = meter.create_histogram(
+        requests = meter.create_counter("http_requests", "{request}", "HTTP requests that were answered.")
+        duration = meter.create_histogram(
             "http_request_duration",
             "s",
             "Time from the start of a request until its last byte.",
             explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
         )
         # No bounds: the page shows a summary, as the size of a response is asked for in sums and means.
-        self._size = meter.create_histogram(
+        size = meter.create_histogram(
             "http_response_size",
             "By",
             "Bytes of response bodies that were sent.",
@@ -52,37 +60,8 @@ class RequestMetrics:
         )
         active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
         self.in_flight: Final[Bound] = bind(active.add, {})
-        self._series: dict[tuple[str, str, int], tuple[Bound, Bound, Bound]] = {}
-
-    def record(  # noqa: PLR0913, PLR0917 -- the figures of one request
-        self, method: str, endpoint: str, status: int, duration: float, size: int, context: Context | None = None
-    ) -> None:
-        """Record one answered request: status code, duration in seconds, size of the body in bytes.
-
-        `method` must come from `normal_method` and `endpoint` be a route template, so that the labels stay bounded;
-        `context` holds the span that exemplars are to name, where it is not the current one.
-        """
-        key = (method, endpoint, status)
-        try:
-            known = self._series[key]
-        except KeyError:
-            known = self._bind(key)
-        known[0](duration, context)
-        known[1](size, context)
-        known[2](1, context)
-
-    def _bind(self, key: tuple[str, str, int]) -> tuple[Bound, Bound, Bound]:
-        method, endpoint, status = key
-        labels = {"method": method, "endpoint": endpoint}
-        bound = (
-            bind(self._duration.record, labels),
-            bind(self._size.record, labels),
-            bind(self._requests.add, {**labels, "status": str(status)}),
-        )
-        if len(self._series) >= _MOST_SERIES:
-            self._series.clear()
-        self._series[key] = bound
-        return bound
+        answers = Answers(active.add, duration.record, size.record, requests.add)
+        self.answered: Final[Answered] = answers.record
 
 
 @lru_cache(maxsize=1)

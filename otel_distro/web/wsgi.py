@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from otel_distro.web.exchange import ContextOf, Exchange, RouteOf
+from otel_distro.web.bodies import CountedBody, WholeBody
+from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.pep3333 import Environ, StartResponse
-from otel_distro.web.requests import RequestMetrics
 
 EXCHANGE_KEY: Final = "otel_distro.exchange"
 # The attribute by which the contrib instrumentation marks an application that it has taken.
@@ -15,37 +15,46 @@ SPANS_MARK: Final = "_is_instrumented_by_opentelemetry"
 
 
 def serving(
-    application: Callable[[Any, Environ, Any], Iterable[bytes]],
-    route_of: RouteOf,
-    metrics: RequestMetrics | None,
-    context_of: ContextOf | None = None,
+    application: Callable[[Any, Environ, Any], Iterable[bytes]] | None,
+    hook: Hook,
     before: Callable[[Any], None] | None = None,
 ) -> Callable[[Any, Environ, StartResponse], Iterable[bytes]]:
     """Return the method of an application that answers each request with its id in context and its figures measured.
 
-    `application` is the method that does the work. `route_of` tells the route template once the application has matched
-    it; `metrics` is None where the classic metrics are off; `context_of` tells the context of the request's span, which
-    is over when the figures are recorded; `before` is called with the application first. An application mounted inside
-    of another one is served as it is: the outermost hook counts the request. What it raises goes on to the server.
+    `application` is the method that does the work, or None where that is its `wsgi_app`, which saves a call; `before`
+    is called with the application first. An application mounted inside of another one is served as it is: the outermost
+    hook counts the request. What it raises goes on to the server.
     """
+
+    inner = application or _wsgi_app
 
     def serve(self: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if before is not None and SPANS_MARK not in self.__dict__:
             before(self)
         if EXCHANGE_KEY in environ:
-            return application(self, environ, start_response)
-        exchange = Exchange(environ, start_response, route_of, metrics, context_of)
+            return inner(self, environ, start_response)
+        exchange = Exchange(environ, start_response, hook)
         environ[EXCHANGE_KEY] = True
         try:
-            body = application(self, environ, exchange.start_response)
+            body: Iterable[bytes]
+            if application is None:
+                body = self.wsgi_app(environ, exchange.start_response)
+            else:
+                body = application(self, environ, exchange.start_response)
         except BaseException:
             exchange.fail()
             raise
+        if exchange.is_whole(body):
+            return WholeBody(exchange, body)
         if "wsgi.file_wrapper" in environ:
             wrapper = environ["wsgi.file_wrapper"]
             if isinstance(wrapper, type) and isinstance(body, wrapper) and exchange.sent_by_server():
                 return body
-        exchange.body = body
-        return exchange
+        return CountedBody(exchange, body)
 
     return serve
+
+
+def _wsgi_app(application: Any, environ: Environ, start_response: Any) -> Iterable[bytes]:
+    body: Iterable[bytes] = application.wsgi_app(environ, start_response)
+    return body

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
@@ -24,6 +28,19 @@ def test_a_root_span_has_ids_and_records_nothing() -> None:
         assert context.trace_flags.sampled
         assert not span.is_recording()
         assert trace.get_current_span() is span
+
+
+def test_ids_are_the_same_for_threads_that_ask_at_once() -> None:
+    class Slow(RandomIdGenerator):
+        def generate_trace_id(self) -> int:
+            both.wait(10)
+            return super().generate_trace_id()
+
+    both = Barrier(2)
+    span = provider(id_generator=Slow()).get_tracer("a").start_span("work")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: span.get_span_context(), range(2))
+    assert first == second == span.get_span_context()
 
 
 def test_spans_inside_share_the_trace() -> None:

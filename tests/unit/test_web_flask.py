@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from flask import Blueprint, Flask, Response, request, send_file
 from flask.views import MethodView
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import EnvironBuilder
 
 from otel_distro.context import get_request_id, set_user, user_id
 from otel_distro.web import flask as hook
@@ -136,6 +138,72 @@ def test_a_response_of_the_test_client_counts_before_anybody_reads_it() -> None:
         kept = shop().test_client().get("/api/orders/7")
     assert kept.status_code == 200
     assert status_of(found, "GET", "/api/orders/<int:id>", "200") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "at_once"),
+    [
+        ("GET", "/api/orders/7", True),
+        ("GET", "/nowhere", False),
+        ("PUT", "/things/a", True),
+        ("HEAD", "/api/orders/7", False),
+        ("GET", "/stream", False),
+    ],
+)
+def test_a_server_gets_an_answer_that_is_counted_already_where_flask_knows_all_of_it(
+    method: str, path: str, at_once: bool
+) -> None:
+    environ = {**EnvironBuilder(path, method=method).get_environ(), "SERVER_SOFTWARE": "a server"}
+    told: list[Any] = []
+    with reading() as before:
+        body: Any = shop()(environ, lambda *args: told.append(args))  # type: ignore[arg-type]
+    with reading() as after:
+        sent = b"".join(body)
+        assert str(get_request_id()) in str(told)
+        body.close()
+    assert ("http_requests" in before.changed(), "http_requests" in after.changed()) == (at_once, not at_once)
+    found = before if at_once else after
+    assert sum(found.sum(*one[:1], **dict(one[1])) for one in found.after if one[0] == "http_response_size") == len(
+        sent
+    )
+    assert get_request_id() is None
+
+
+def test_middleware_that_makes_another_body_of_the_same_length_is_counted_as_it_is_sent() -> None:
+    app = shop()
+    inner = app.wsgi_app
+
+    def upper(environ: Any, start_response: Any) -> Iterator[bytes]:
+        for chunk in inner(environ, start_response):
+            yield chunk.upper()
+
+    app.wsgi_app = upper  # type: ignore[method-assign]
+    environ = {**EnvironBuilder("/api/orders/7").get_environ(), "SERVER_SOFTWARE": "a server"}
+    with reading() as before:
+        body: Any = app(environ, lambda *_: None)  # type: ignore[arg-type]
+    with reading() as after:
+        assert b"".join(body) == b'{"ID":7}\n'
+        body.close()
+    assert "http_requests" not in before.changed()
+    assert status_of(after, "GET", "/api/orders/<int:id>", "200") == 1
+
+
+def test_a_call_that_another_package_has_wrapped_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    hook.uninstall()
+    original = Flask.__call__
+
+    @functools.wraps(original)
+    def wrapped(self: Flask, *args: Any) -> Any:
+        calls.append(self)
+        return original(self, *args)
+
+    monkeypatch.setattr(Flask, "__call__", wrapped)
+    hook.install(classic_metrics=True)
+    app = shop()
+    assert app.test_client().get("/api/orders/7").status_code == 200
+    assert calls == [app]
+    hook.uninstall()
 
 
 def test_the_request_id_and_the_user_are_seen_by_the_view_and_gone_after_it() -> None:

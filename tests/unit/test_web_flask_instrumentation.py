@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,28 @@ def test_without_an_exporter_each_request_has_a_trace_id_or_its_parent_s_and_rec
     assert format(span.context.trace_id, "032x") == recorded
     assert (span.attributes or {})["http.route"] == "/trace"
     assert get_request_id() is None
+
+
+def test_functions_that_flask_has_to_run_in_a_loop_are_told_from_plain_ones() -> None:
+    flask_instrumentation.install()
+
+    class Loop(Flask):
+        def async_to_sync(self, func: Any) -> Any:
+            return ("run", func)
+
+    async def later() -> str:
+        return ""
+
+    @functools.wraps(later)
+    def plain() -> str:
+        return ""
+
+    app = Loop("app")
+    run: Any = app.ensure_sync(later)
+    assert run == ("run", later)
+    assert app.ensure_sync(functools.partial(later))[0] == "run"  # type: ignore[index]
+    assert app.ensure_sync(plain) is plain
+    assert app.ensure_sync(len) is len
 
 
 @pytest.mark.parametrize("choice", ["", "fast", "contrib"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 from wsgiref.util import FileWrapper
@@ -13,6 +15,7 @@ import pytest
 
 from otel_distro.context import get_request_id, request_id, set_user, user_id
 from otel_distro.web.current import current_request
+from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.pep3333 import Environ, StartResponse
 from otel_distro.web.wsgi import serving
 
@@ -28,9 +31,10 @@ class Recorder:
     def in_flight(self, change: float, context: object = None) -> None:
         self.active += int(change)
 
-    def record(
+    def answered(
         self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
     ) -> None:
+        self.active -= 1
         self.records.append((method, endpoint, status, size))
         self.durations.append(duration)
 
@@ -95,7 +99,7 @@ def serve(
     def method(_: object, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return application(environ, start_response)
 
-    return serving(method, route, recorder)(None, environ, start_response)
+    return serving(method, Hook(route, recorder, whole_body=Whole))(None, environ, start_response)
 
 
 def route(_: Environ) -> str | None:
@@ -365,6 +369,81 @@ def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_cont
     assert len(recorder.records) == 1
 
 
+class Whole(list[bytes]):
+    """What a framework returns that has told how many bytes are in it."""
+
+    closed: list[str | None]
+
+    def close(self) -> None:
+        self.closed.append(get_request_id())
+
+
+def telling(size: int, *chunks: bytes, announced: int, closed: list[str | None]) -> Callable[..., Iterable[bytes]]:
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        current = current_request.get()
+        assert isinstance(current, Exchange)
+        current.whole = size
+        start_response("200 OK", [("Content-Length", str(announced))])
+        body = Whole(chunks)
+        body.closed = closed
+        return body
+
+    return application
+
+
+def test_a_body_whose_bytes_are_known_is_counted_before_the_server_has_it_and_its_context_lasts(
+    recorder: Recorder,
+) -> None:
+    closed: list[str | None] = []
+    server = Server(recorder, telling(5, b"hello", announced=5, closed=closed), HTTP_X_REQUEST_ID="known")
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+    assert recorder.active == 0
+    assert get_request_id() == "known"
+    assert b"".join(server.body) == b"hello"
+    server.body.close()
+    server.body.close()
+    assert closed == ["known"]
+    assert current_request.get() is None
+    assert len(recorder.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "announced", "changes"),
+    [
+        (4, 5, {}),
+        (-1, 5, {}),
+        (5, 5, {"REQUEST_METHOD": "HEAD"}),
+        (5, 5, {"SERVER_SOFTWARE": None, "REMOTE_PORT": None}),
+    ],
+)
+def test_a_body_that_may_be_another_is_counted_as_it_is_sent(
+    recorder: Recorder, size: int, announced: int, changes: dict[str, Any]
+) -> None:
+    sent = () if changes.get("REQUEST_METHOD") == "HEAD" else (b"hel", b"lo")
+    server = Server(recorder, telling(size, *sent, announced=announced, closed=[]), **changes)
+    assert recorder.records == []
+    server.send()
+    assert [record[3] for record in recorder.records] == [len(b"".join(sent))]
+    assert current_request.get() is None
+
+
+def test_a_context_that_outlives_a_response_holds_nothing_of_the_server(recorder: Recorder) -> None:
+    contexts = []
+
+    def application(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        contexts.append(copy_context())
+        return [b"hello"]
+
+    server = Server(recorder, application)
+    server.send()
+    gone = weakref.ref(server)
+    server.body = None
+    del server
+    gc.collect()
+    assert gone() is None
+
+
 def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
     seen = []
 
@@ -386,7 +465,7 @@ def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: py
         def in_flight(self, change: float, context: object = None) -> None:
             raise RuntimeError("no instrument")
 
-        def record(
+        def answered(
             self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
         ) -> None:
             raise RuntimeError("no instrument")
