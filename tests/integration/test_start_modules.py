@@ -46,15 +46,15 @@ def bare() -> frozenset[str]:
 @pytest.mark.parametrize(
     ("asked_for", "most", "left_out"),
     [
-        ("page", 202, (*TRACES, *LOG_EXPORT, "otel_distro.logs", *NEVER)),
+        ("page", 204, (*TRACES, *LOG_EXPORT, "otel_distro.logs", *NEVER)),
         (
             "page and OTLP",
-            438,
+            440,
             ("grpc", "duckdb", "elasticsearch", "prometheus_client", "opentelemetry.sdk._configuration"),
         ),
         (
             "log file",
-            168,
+            170,
             (*TRACES, *METRICS, *LOG_EXPORT, *NEVER),
         ),
     ],
