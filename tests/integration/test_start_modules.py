@@ -49,7 +49,7 @@ def bare() -> frozenset[str]:
         ("page", 204, (*TRACES, *LOG_EXPORT, "otel_distro.logs", *NEVER)),
         (
             "page and OTLP",
-            440,
+            441,
             ("grpc", "duckdb", "elasticsearch", "prometheus_client", "opentelemetry.sdk._configuration"),
         ),
         (
