@@ -91,7 +91,9 @@ def start_logs(settings: Settings, resource: Resource, isolated: Isolated, outle
     def outbox(exporter: Any) -> Outbox:
         form_of = None if otlp_logs.encodes(exporter) else otlp_logs.readable
         sender = Sender("logs", exporter)
-        return Outbox("OtelDistroLogs", sender, batching, otlp_logs.size_of, settings.exit_timeout, form_of)
+        return Outbox(
+            "OtelDistroLogs", sender, batching, otlp_logs.size_of, settings.exit_timeout, form_of, otlp_logs.made
+        )
 
     batching = Batching(settings.log_delay / 1000, settings.log_batch, settings.log_queue)
     boxes = [outbox(exporter) for exporter in exporters]

@@ -53,12 +53,16 @@ def request(items: Iterable[tuple[Any, Any, bytes]], head: Callable[[Any, Any], 
     resources: dict[Any, dict[Any, list[bytes]]] = {}
     # To compare resources is dear, and most items have the same objects.
     lists: dict[tuple[int, int], list[bytes]] = {}
+    last: tuple[Any, Any] = (None, None)
+    found: list[bytes] | None = None
     for resource, scope, encoded in items:
-        found = lists.get((id(resource), id(scope)))
-        if found is None:
-            found = resources.setdefault(resource, {}).setdefault(scope, [])
-            lists[id(resource), id(scope)] = found
-        found.append(b"\x12" + varint(len(encoded)) + encoded)
+        if found is None or last[0] is not resource or last[1] is not scope:
+            last = resource, scope
+            found = lists.get((id(resource), id(scope)))
+            if found is None:
+                found = resources.setdefault(resource, {}).setdefault(scope, [])
+                lists[id(resource), id(scope)] = found
+        found += (b"\x12" + varint(len(encoded)), encoded)
     groups: list[bytes] = []
     for resource, scopes in resources.items():
         parts: list[bytes] = []

@@ -11,7 +11,8 @@ from struct import pack
 from typing import Any, Final
 
 from otel_distro.internals.logs import RECORD_SIZE
-from otel_distro.logs.entry import IN_RECORD, Entry
+from otel_distro.logs.capture import LOG_ID, PIECES, REQUEST_ID, SPAN_ID, TRACE_FLAGS, TRACE_ID, USER_ID
+from otel_distro.logs.entry import IN_RECORD, Draft, Entry
 from otel_distro.otlp_bytes import (
     Encoded,
     Encoder,
@@ -32,6 +33,7 @@ _REPEATED: Final = frozenset(("logger", "module", "function", "line", "service",
 
 _names: Final[dict[str, bytes]] = {}
 _kept: Final[dict[tuple[str, type, Any], bytes]] = {}
+_places: Final[dict[tuple[Any, ...], tuple[bytes, bytes]]] = {}
 
 
 def install(exporter: Any) -> None:
@@ -42,6 +44,11 @@ def install(exporter: Any) -> None:
 def encodes(exporter: Any) -> bool:
     """Say whether an exporter's module encodes entries; any other exporter needs them as the SDK's records."""
     return replaced(exporter, "encode_logs")
+
+
+def made(record: Any) -> Any:
+    """Return the entry of a draft; what is none is returned as it is."""
+    return record.entry() if type(record) is Draft else record
 
 
 def size_of(record: Any) -> int:
@@ -94,6 +101,78 @@ def _request(batch: Sequence[Any], stock: Encoder) -> bytes:
 
 def _entry(entry: Entry) -> bytes | None:
     """Return the message of an entry, or None where it has a part that is not encoded here."""
+    capture = entry.capture
+    pieces = capture[PIECES]
+    parts = _from_document(entry) if pieces is None else _from_pieces(entry, *pieces)
+    if parts is None:
+        return None
+    if capture[TRACE_ID]:
+        if capture[TRACE_FLAGS]:
+            parts.append(b"\x45" + pack("<I", capture[TRACE_FLAGS]))
+        parts.append(b"\x4a\x10" + capture[TRACE_ID].to_bytes(16, "big"))
+        parts.append(b"\x52\x08" + capture[SPAN_ID].to_bytes(8, "big"))
+    parts.append(b"\x59" + pack("<Q", entry.observed))
+    return b"".join(parts)
+
+
+def _from_pieces(
+    entry: Entry,
+    home: tuple[str, str],
+    place: tuple[Any, ...],
+    text: str,
+    extras: dict[str, Any] | None,
+) -> list[bytes] | None:
+    """Return the parts of a record whose line was put together from pieces, in the order of the others below."""
+    capture = entry.capture
+    level, where = _places.get(place) or _place(place)
+    body = text.encode()
+    size = varint(len(body))
+    severity = entry.severity
+    parts = [
+        b"\x09",
+        pack("<Q", entry.time),
+        b"\x10" + varint(severity) if severity else b"",
+        level,
+        b"\x2a" + varint(len(body) + len(size) + 1) + b"\x0a",
+        size,
+        body,
+    ]
+    if extras:
+        for name, value in reversed(extras.items()):
+            attribute = _attribute(name, value)
+            if attribute is None:
+                return None
+            parts.append(attribute)
+    service, environment = home
+    for name, value in (
+        ("log_id", capture[LOG_ID]),
+        ("environment", environment),
+        ("service", service),
+        ("user_id", capture[USER_ID]),
+        ("request_id", capture[REQUEST_ID]),
+    ):
+        if value:
+            attribute = _attribute(name, value)
+            if attribute is None:
+                return None
+            parts.append(attribute)
+    parts.append(where)
+    return parts
+
+
+def _place(place: tuple[Any, ...]) -> tuple[bytes, bytes]:
+    """Return the severity's text, and the attributes of the place where a record was made."""
+    logger, level, module, function, line = place
+    attributes = (("line", line), ("function", function), ("module", module), ("logger", logger))
+    made = text(b"\x1a", level), b"".join(_attribute(name, value) or b"" for name, value in attributes)
+    if len(_places) >= _MOST_KEPT:
+        _places.clear()
+    _places[place] = made
+    return made
+
+
+def _from_document(entry: Entry) -> list[bytes] | None:
+    """Return the parts of a record as its document has them."""
     document = entry.document()
     level, body = value_of(document["level"]), value_of(document["message"])
     if level is None or body is None or type(document["level"]) is not str:
@@ -110,13 +189,7 @@ def _entry(entry: Entry) -> bytes | None:
             if attribute is None:
                 return None
             parts.append(attribute)
-    if entry.flags:
-        parts.append(b"\x45" + pack("<I", entry.flags))
-    if entry.trace_id:
-        parts.append(b"\x4a\x10" + entry.trace_id.to_bytes(16, "big"))
-        parts.append(b"\x52\x08" + entry.span_id.to_bytes(8, "big"))
-    parts.append(b"\x59" + pack("<Q", entry.observed))
-    return b"".join(parts)
+    return parts
 
 
 def _attribute(name: str, value: Any) -> bytes | None:

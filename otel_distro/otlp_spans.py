@@ -14,16 +14,18 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanKind
 
+from otel_distro.internals.spans import bare_attributes
 from otel_distro.otlp_bytes import Encoded, head_of, message, replace, request, text, value_of, varint
 
 _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 256
+# By their values: the members of an enumeration are slow keys.
 _KINDS: Final = {
-    SpanKind.INTERNAL: b"\x30\x01",
-    SpanKind.SERVER: b"\x30\x02",
-    SpanKind.CLIENT: b"\x30\x03",
-    SpanKind.PRODUCER: b"\x30\x04",
-    SpanKind.CONSUMER: b"\x30\x05",
+    SpanKind.INTERNAL.value: b"\x30\x01",
+    SpanKind.SERVER.value: b"\x30\x02",
+    SpanKind.CLIENT.value: b"\x30\x03",
+    SpanKind.PRODUCER.value: b"\x30\x04",
+    SpanKind.CONSUMER.value: b"\x30\x05",
 }
 # Field 16, fixed32: whether the parent is remote is known, and whether it is.
 _LOCAL: Final = b"\x85\x01" + pack("<I", 0x100)
@@ -72,18 +74,29 @@ def _request(spans: Sequence[ReadableSpan], stock: Callable[[Sequence[ReadableSp
 def _span(span: ReadableSpan) -> bytes | None:
     """Return the message of a span, or None where it has a part that is not encoded here."""
     context, parent, status = span.context, span.parent, span.status
-    if context is None or span.events or span.links or context.trace_state or span.kind not in _KINDS:
+    kind = _KINDS.get(span.kind.value)
+    if context is None or context.trace_state or kind is None:
         return None
-    if span.dropped_attributes or span.dropped_events or span.dropped_links:
-        return None
-    attributes = [_attribute(key, value) for key, value in (span.attributes or {}).items()]
-    if None in attributes:
-        return None
+    named: Any = bare_attributes(span)
+    if named is None:
+        if span.events or span.links or span.dropped_attributes or span.dropped_events or span.dropped_links:
+            return None
+        named = span.attributes or {}
+    attributes = []
+    for key, value in named.items():
+        try:
+            attribute = _kept[key, type(value), value]
+        except (KeyError, TypeError):
+            attribute = _attribute(key, value)  # type: ignore[assignment]  # None ends it
+            if attribute is None:
+                return None
+        attributes.append(attribute)
     name = span.name.encode()
     start, end = span.start_time, span.end_time
-    told = text(b"\x12", status.description or "")
-    if status.status_code.value:
-        told += b"\x18" + varint(status.status_code.value)
+    told = b"\x7a\x00"
+    if not status.is_unset or status.description:
+        code = status.status_code.value
+        told = message(b"\x7a", text(b"\x12", status.description or "") + (b"\x18" + varint(code) if code else b""))
     return b"".join(
         (
             b"\x0a\x10",
@@ -92,11 +105,11 @@ def _span(span: ReadableSpan) -> bytes | None:
             context.span_id.to_bytes(8, "big"),
             b"\x22\x08" + parent.span_id.to_bytes(8, "big") if parent else b"",
             b"\x2a" + varint(len(name)) + name if name else b"",
-            _KINDS[span.kind],
+            kind,
             b"\x39" + pack("<Q", start) if start else b"",
             b"\x41" + pack("<Q", end) if end else b"",
-            *attributes,  # type: ignore[arg-type]  # none of them is None
-            b"\x7a" + varint(len(told)) + told,
+            *attributes,
+            told,
             _REMOTE if parent and parent.is_remote else _LOCAL,
         )
     )
@@ -104,20 +117,14 @@ def _span(span: ReadableSpan) -> bytes | None:
 
 def _attribute(key: str, value: Any) -> bytes | None:
     """Return field 9 of a span with one attribute, or None for a value of another type."""
-    kind = type(value)
-    known = (key, kind, value)
-    try:
-        return _kept[known]
-    except (KeyError, TypeError):
-        pass
     encoded = value_of(value)
     if encoded is None:
         return None
     pair = text(b"\x0a", key) + message(b"\x12", encoded)
     made: bytes = b"\x4a" + varint(len(pair)) + pair
     # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
-    if kind is not float and len(made) <= _LONGEST_KEPT:
+    if type(value) is not float and len(made) <= _LONGEST_KEPT:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
-        _kept[known] = made
+        _kept[key, type(value), value] = made
     return made

@@ -38,8 +38,9 @@ class Batching:
 class Outbox:
     """Queue of one exporter; thread and fork safe: a forked child begins with an empty one.
 
-    When it is full the oldest goes. `size_of` gives the bytes of an item, so that a request does not become too large;
-    `form_of` makes of an item, when it is sent, what the exporter takes.
+    When it is full the oldest goes. `made_of` makes of an item, when its turn comes, what it was put for; called again
+    it changes nothing. `size_of` gives the bytes of that, so that a request does not become too large, and `form_of`
+    makes of it what the exporter takes.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what a queue is and what is in it
@@ -50,6 +51,7 @@ class Outbox:
         size_of: Callable[[Any], int],
         limit: float = 3.0,
         form_of: Callable[[Any], Any] | None = None,
+        made_of: Callable[[Any], Any] | None = None,
     ) -> None:
         self.sender = sender
         self.ledger = sender.ledger
@@ -57,6 +59,7 @@ class Outbox:
         self._capacity = batching.capacity
         self._size_of = size_of
         self._form_of = form_of
+        self._made_of = made_of
         self._limit = limit
         self._closed = False
         self._waiter: Any = None
@@ -138,8 +141,10 @@ class Outbox:
     def _send_next(self) -> int:
         batch: list[Any] = []
         self._flying.append(batch)
-        size = 0
+        size, made_of = 0, self._made_of
         while len(batch) < self._batch and (item := _taken(self._queue)) is not None:
+            if made_of is not None:
+                item = made_of(item)
             size += self._size_of(item)
             if batch and size > REQUEST_LIMIT:
                 self._queue.appendleft(item)
@@ -190,10 +195,8 @@ class LogOutbox:
     def __init__(self, outbox: Outbox, readable: Callable[..., Any]) -> None:
         self._outbox = outbox
         self._readable = readable
-
-    def put_entry(self, entry: Any) -> None:
-        """Have a record sent that has not become one of the SDK's."""
-        self._outbox.put(entry)
+        # Has a record sent that has not become one of the SDK's.
+        self.put_entry: Final = outbox.put
 
     def on_emit(self, log_record: Any) -> None:
         """Have the record sent."""

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 _logger = logging.getLogger(__name__)
 _CONFIGURATION: Final = "opentelemetry.sdk._configuration"
+_NO_SPAN: Final = (0, 0, 0)
 warned: set[str] = set()
 
 PRIVATE_NAMES: Final = (
@@ -93,20 +94,35 @@ def provider_configurator(signal: str, name: str | None) -> dict[str, Any]:
     return {f"_{signal}_configurator": load(name)} if load else {}
 
 
-def current_span_context() -> Callable[[], Any]:
-    """Return what gives the context of the current span, or None where there is none; quicker than the API's way."""
+def current_span_ids() -> Callable[[], tuple[int, int, int]]:
+    """Return what gives trace id, span id and flags of the current span, zeros where there is none valid.
+
+    Quicker than the API's way: it is asked for each log record.
+    """
     from opentelemetry.context import get_current
-    from opentelemetry.trace import Span, get_current_span
+    from opentelemetry.trace import Span, SpanContext, get_current_span
 
     key = find("opentelemetry.trace.propagation", "_SPAN_KEY")
-    if key is None:
-        return lambda: get_current_span().get_span_context()
+    variable = getattr(find("opentelemetry.context", "_RUNTIME_CONTEXT"), "_current_context", None)
+    current: Callable[[], Any] = variable.get if isinstance(variable, ContextVar) else get_current
+    # A context is a tuple in this release; by its names each part costs a call.
+    by_place = issubclass(SpanContext, tuple) and tuple(SpanContext(1, 2, False))[::5] == (1, True)
 
-    def span_context() -> Any:
-        span = get_current().get(key)
-        return span.get_span_context() if span is not None and isinstance(span, Span) else None
+    def span_ids() -> tuple[int, int, int]:
+        if key is None:
+            span: Any = get_current_span()
+        else:
+            span = current().get(key)
+            if span is None or not isinstance(span, Span):
+                return _NO_SPAN
+        context: Any = span.get_span_context()
+        if by_place and type(context) is SpanContext:
+            trace_id, span_id, _, flags, _, valid = context
+        else:
+            trace_id, span_id, flags, valid = context.trace_id, context.span_id, context.trace_flags, context.is_valid
+        return (trace_id, span_id, int(flags)) if valid else _NO_SPAN
 
-    return span_context
+    return span_ids
 
 
 class MetricsSdk(NamedTuple):

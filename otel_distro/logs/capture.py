@@ -12,17 +12,19 @@ from itertools import count
 from typing import Any, Final
 
 from otel_distro import context
-from otel_distro.internals import current_span_context
+from otel_distro.internals import current_span_ids
 from otel_distro.logs.records import Maker
 
 PRIVATE: Final = "_otel_distro"
-# Places in the list. TAPPED says that the sinks have had the record; DOCUMENT and LINE keep what was made of it.
-SIZE: Final = 9
-REQUEST_ID, USER_ID, TRACE_ID, SPAN_ID, TRACE_FLAGS, LOG_ID, TAPPED, DOCUMENT, LINE = range(SIZE)
+# Places in the list. TAPPED says that the sinks have had the record; DOCUMENT and LINE keep what was made of it,
+# PIECES what went into a line that was made without a document: service and environment, the names and the number of
+# the place where the record was made, the message, the extras.
+SIZE: Final = 10
+REQUEST_ID, USER_ID, TRACE_ID, SPAN_ID, TRACE_FLAGS, LOG_ID, TAPPED, DOCUMENT, LINE, PIECES = range(SIZE)
 
 _request_id = context.request_id.get
 _user_id = context.user_id.get
-_span_context = current_span_context()
+_span_ids = current_span_ids()
 
 
 class _LogIds:
@@ -49,12 +51,8 @@ new_id: Final = _LogIds().new
 
 def captured() -> list[Any]:
     """Return what a record made here and now has to remember."""
-    span = _span_context()
-    if span is not None and span.is_valid:
-        return [
-            _request_id(), _user_id(), span.trace_id, span.span_id, int(span.trace_flags), new_id(), False, None, None,
-        ]  # fmt: skip
-    return [_request_id(), _user_id(), 0, 0, 0, new_id(), False, None, None]
+    trace_id, span_id, flags = _span_ids()
+    return [_request_id(), _user_id(), trace_id, span_id, flags, new_id(), False, None, None, None]
 
 
 def capture_of(record: logging.LogRecord) -> list[Any]:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 
 from otel_distro.logs.capture import (
     DOCUMENT,
@@ -20,41 +20,11 @@ from otel_distro.logs.capture import (
     USER_ID,
     capture_of,
 )
-from otel_distro.logs.quick import EARLIEST, LATEST, Quick
+from otel_distro.logs.fields import EARLIEST, LATEST, RESERVED, SETTABLE, STANDARD, STANDARD_COUNT
+from otel_distro.logs.quick import Quick
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
-
-# The fields of a log in their order; one without a value is left out, extras follow under their own names.
-FIELDS: Final = (
-    "timestamp",
-    "level",
-    "message",
-    "logger",
-    "module",
-    "function",
-    "line",
-    "request_id",
-    "user_id",
-    "trace_id",
-    "span_id",
-    "service",
-    "environment",
-    "exc_info",
-    "error_type",
-    "error_message",
-    "log_id",
-    "tags",
-)
-# What an extra of the same name replaces; one with the name of another field is kept as `extra_<name>`.
-SETTABLE: Final = frozenset(("request_id", "user_id", "service", "environment", "error_type", "error_message"))
-RESERVED: Final = frozenset(FIELDS) - SETTABLE | {"@timestamp", "stack_info", ""}
-
-_BARE: Final = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
-_STANDARD_COUNT: Final = len(_BARE)
-# What the logging module, its formatters and OpenTelemetry's instrumentation of it put on a record: no extras.
-_FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
-_STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
 
 _second: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
@@ -74,7 +44,7 @@ class Documents:
         self._environment = environment
         self._redactor = redactor
         self.limit = limit
-        self.quick_line = Quick(service, environment, redactor, limit).line
+        self.quick_line = Quick(service, environment, redactor, limit, self._value).line
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Documents:
@@ -185,16 +155,16 @@ class Documents:
     def _extras(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the record's extras as plain JSON under names that are texts."""
         attributes = record.__dict__
-        if len(attributes) == _STANDARD_COUNT + 1 and PRIVATE in attributes:
+        if len(attributes) == STANDARD_COUNT + 1 and PRIVATE in attributes:
             return {}
-        items: Iterator[tuple[Any, Any]] = islice(attributes.items(), _STANDARD_COUNT, None)
+        items: Iterator[tuple[Any, Any]] = islice(attributes.items(), STANDARD_COUNT, None)
         first = next(items, None)
         # The capture comes right after the standard attributes: then only extras follow. Else all are looked through.
         if first is None or first[0] != PRIVATE:
             items = iter(list(attributes.items()))
         extras: dict[str, Any] = {}
         for key, value in items:
-            if key in _STANDARD:
+            if key in STANDARD:
                 continue
             name = key
             if type(key) is not str or len(key) > KEY_LIMIT or not key.isascii():
@@ -245,7 +215,7 @@ class Documents:
         created = attributes.get("created")
         moment: Any = created if is_moment(created) else time.time()
         plainer = Plainer(self._redactor, self.limit)
-        extras = {key: value for key, value in attributes.items() if key not in _STANDARD}
+        extras = {key: value for key, value in attributes.items() if key not in STANDARD}
         return {
             "timestamp": timestamp_of(moment),
             "level": text_of(attributes.get("levelname") or "NOTSET", KEY_LIMIT),

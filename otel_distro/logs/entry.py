@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from time import time_ns
 from typing import Any, Final, NamedTuple
 
@@ -12,55 +14,99 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_distro.internals import logs as internals
-from otel_distro.logs.capture import SPAN_ID, TRACE_FLAGS, TRACE_ID, capture_of
+from otel_distro.logs.capture import DOCUMENT, LINE, PIECES, PRIVATE, SIZE, TRACE_FLAGS, TRACE_ID, capture_of
 from otel_distro.logs.document import is_moment
+from otel_distro.logs.fields import STANDARD_COUNT
 
 # In the record itself, not among its attributes.
 IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))
+_UNCHANGEABLE: Final = frozenset((str, int, float, bool, bytes, type(None)))
+_TEXTS: Final = frozenset((str, bytes))
+_LONGEST: Final = 4096  # characters of a text that may wait: many of them wait, and lines are bounded only when made
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # Without it a record made outside of a span would get the span in which it is handed over.
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 
 
-class Entry(NamedTuple):
-    """One log record as bytes and numbers, bound to the moment at which it was made; `logger` is the SDK's.
+class Draft(NamedTuple):
+    """An ordinary log record as it was when it was handed over; its line is made where it is sent, in another thread.
 
-    `time` is the document's moment and `observed` the one of handing over, in nanoseconds since the epoch; the ids are
-    0 outside of a span. What stands in the way may be encoded later and in another thread.
+    A request pays for little more than the copy: what makes lines costs several times as much between the
+    application's own code as in a row. Small, and of unchangeable values only.
+    """
+
+    attributes: dict[str, Any]
+    line_of: Callable[[logging.LogRecord], bytes]
+    logger: Any
+    observed: int
+
+    @classmethod
+    def of(cls, record: logging.LogRecord, line_of: Callable[[logging.LogRecord], bytes], logger: Any) -> Draft | None:
+        """Return the draft of a record, or None where it has a line already, or has to have it now."""
+        attributes = record.__dict__
+        get = attributes.get
+        capture, message = get(PRIVATE), get("msg")
+        if type(capture) is not list or len(capture) != SIZE or type(message) is not str:
+            return None
+        if capture[LINE] or capture[DOCUMENT] or get("exc_info") or get("exc_text") or get("stack_info"):
+            return None
+        try:
+            if get("args"):
+                message %= attributes["args"]
+            waits = len(message) <= _LONGEST and is_moment(get("created")) and _extras_wait(attributes, capture)
+        except Exception:  # noqa: BLE001 -- an argument's own __str__ may raise anything
+            return None
+        if not waits:
+            return None
+        copied = attributes.copy()
+        copied["msg"], copied["args"] = message, None
+        return cls(copied, line_of, logger, time_ns())
+
+    def entry(self) -> Entry:
+        """Return the entry, with a line that nobody else has."""
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        attributes = record.__dict__ = self.attributes
+        attributes[PRIVATE] = capture = attributes[PRIVATE].copy()
+        capture[DOCUMENT] = capture[LINE] = capture[PIECES] = None
+        return Entry.of(record, self.line_of(record), self.logger, self.observed)
+
+
+class Entry(NamedTuple):
+    """One log record as its line and what is not in it, bound to the moment at which it was made.
+
+    `created` and `level` are the record's, `logger` is the SDK's, `observed` the moment of handing over, in nanoseconds
+    since the epoch; `capture` has the ids. It may be encoded later and in another thread.
     """
 
     line: bytes
-    time: int
+    created: Any
+    level: Any
     observed: int
-    severity: int
-    trace_id: int
-    span_id: int
-    flags: int
+    capture: list[Any]
     logger: Any
 
     @classmethod
-    def of(cls, record: logging.LogRecord, line: bytes, logger: Any) -> Entry:
-        """Return the entry of a record, its line and the logger that it goes to."""
-        capture = capture_of(record)
-        created = record.created
+    def of(cls, record: logging.LogRecord, line: bytes, logger: Any, observed: int = 0) -> Entry:
+        """Return the entry of a record, its line and the logger that it goes to; it is handed over now, if not said."""
+        return cls(line, record.created, record.levelno, observed or time_ns(), capture_of(record), logger)
+
+    @property
+    def time(self) -> int:
+        """The document's moment in nanoseconds since the epoch, to the microsecond: both ways lead to one timestamp."""
+        created = self.created
         if is_moment(created):
-            # To the microsecond as in the line's text, so that both ways lead to one timestamp.
             second = int(created)
-            moment = second * 1_000_000_000 + int((created - second) * 1_000_000) * 1_000
-        else:
-            moment = _nanoseconds(orjson.loads(line)["timestamp"])
-        level = record.levelno
-        severity = _SEVERITIES.get(level) if type(level) is int else 0
-        return cls(
-            line,
-            moment,
-            time_ns(),
-            severity_of(level) if severity is None else severity,
-            capture[TRACE_ID],
-            capture[SPAN_ID],
-            capture[TRACE_FLAGS],
-            logger,
-        )
+            return second * 1_000_000_000 + int((created - second) * 1_000_000) * 1_000
+        return _nanoseconds(self.document()["timestamp"])
+
+    @property
+    def severity(self) -> int:
+        """The number that OpenTelemetry has for the level."""
+        level = self.level
+        if type(level) is not int:
+            return 0
+        severity = _SEVERITIES.get(level)
+        return severity_of(level) if severity is None else severity
 
     def document(self) -> dict[str, Any]:
         """Return the document that the line holds."""
@@ -74,7 +120,7 @@ class Entry(NamedTuple):
         made = kind(
             timestamp=self.time,
             observed_timestamp=self.observed,
-            context=_span_context(self.trace_id, self.span_id, self.flags),
+            context=_span_context(*self.capture[TRACE_ID : TRACE_FLAGS + 1]),
             severity_text=document["level"],
             severity_number=severity(self.severity),
             body=document["message"],
@@ -89,6 +135,16 @@ class Entry(NamedTuple):
         made = self.record()
         made.context = Context()  # as of all that waits to be sent
         return internals.readable_log(self.logger, made)
+
+
+def _extras_wait(attributes: dict[str, Any], capture: list[Any]) -> bool:
+    """Say whether nothing follows the standard attributes but the capture and small unchangeable values."""
+    if len(attributes) == STANDARD_COUNT + 1:
+        return True
+    extras = islice(attributes.values(), STANDARD_COUNT, None)
+    return next(extras, None) is capture and all(
+        type(value) in _UNCHANGEABLE and (type(value) not in _TEXTS or len(value) <= _LONGEST) for value in extras
+    )
 
 
 def severity_of(level: int) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from otel_distro.internals import logs as internals
 from otel_distro.logs.document import Documents
-from otel_distro.logs.entry import Entry
+from otel_distro.logs.entry import Draft, Entry
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.line_file import LineFile
 
@@ -162,19 +162,23 @@ class OtlpHandler(_Sink):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record over."""
         try:
-            name = record.name if type(record.name) is str else ""
-            if not self._enabled() or name.startswith("opentelemetry."):
+            if not self._enabled():
                 return
-            logger = self._loggers.get(name) or self._logger(name)
-            entry = Entry.of(record, self._line(record), logger)
+            name = record.name if type(record.name) is str else ""
+            logger = self._loggers.get(name)
+            if logger is None:
+                if name.startswith("opentelemetry."):
+                    return
+                logger = self._logger(name)
             way = self._way
             # A document has fewer fields of its own than a record has standard attributes.
             short = way.leads(logger) if way is not None and len(record.__dict__) <= way.most else False
             if way is not None and short:
+                item = Draft.of(record, self._line, logger) or Entry.of(record, self._line(record), logger)
                 for put in way.puts:
-                    put(entry)
+                    put(item)
             elif short is not None:
-                logger.emit(entry.record())
+                logger.emit(Entry.of(record, self._line(record), logger).record())
         except Exception:  # noqa: BLE001 -- a provider of any make must not break the application
             self.dropped += 1
 

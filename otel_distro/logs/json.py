@@ -11,7 +11,8 @@ from typing import Any, Final
 import orjson
 
 from otel_distro.logs.capture import DOCUMENT, LINE, PRIVATE, SIZE, capture_of
-from otel_distro.logs.document import FIELDS, Documents
+from otel_distro.logs.document import Documents
+from otel_distro.logs.fields import FIELDS
 from otel_distro.logs.quick import with_plain_line_ends
 from otel_distro.logs.values import Plainer, cut
 from otel_distro.settings import Settings

@@ -15,6 +15,7 @@ from time import time
 from typing import Any, Final
 
 _PATHS_LIMIT: Final = 4096
+_NO_MAPPINGS: Final = frozenset((str, int, float))  # to ask whether something is a mapping costs a call
 
 
 class Maker:
@@ -66,7 +67,13 @@ class Maker:
                 record._otel_distro = self._capture()  # noqa: SLF001 -- our own
             return record
         created = time()
-        if arguments and len(arguments) == 1 and isinstance(arguments[0], Mapping) and arguments[0]:
+        if (
+            arguments
+            and len(arguments) == 1
+            and type(arguments[0]) not in _NO_MAPPINGS
+            and isinstance(arguments[0], Mapping)
+            and arguments[0]
+        ):
             arguments = arguments[0]
         # Attribute by attribute, in the stock constructor's order: setting `__dict__` costs three times as much.
         record = self._new(logging.LogRecord)

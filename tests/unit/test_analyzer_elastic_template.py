@@ -7,7 +7,7 @@ import pytest
 from otel_distro.analyzer.elastic_dsl import FIELD_TYPES
 from otel_distro.analyzer.elastic_template import KEYWORD_FIELDS, log_template, rejected_template, templates
 from otel_distro.errors import InputError
-from otel_distro.logs.document import FIELDS
+from otel_distro.logs.fields import FIELDS
 
 
 def test_every_field_of_the_log_document_is_mapped_and_nothing_else() -> None:

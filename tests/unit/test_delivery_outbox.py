@@ -144,6 +144,19 @@ def test_a_request_does_not_become_larger_than_receivers_take() -> None:
     assert [len(batch) for batch in exporter.batches] == [4, 4, 2]
 
 
+def test_an_item_is_made_when_its_turn_comes_and_is_measured_then() -> None:
+    exporter = Exporter()
+    sizes = {"a": 1, "A": REQUEST_LIMIT - 1}
+    outbox = Outbox(
+        "test", Sender("logs", exporter), Batching(600, 10, 10), sizes.__getitem__, 0.2, made_of=lambda x: x.upper()
+    )
+    for _ in range(3):
+        outbox.put("a")
+    assert outbox.flush(10)
+    assert exporter.batches == [["A"], ["A"], ["A"]]
+    outbox.end()
+
+
 def test_one_item_that_is_too_large_is_sent_alone() -> None:
     exporter = Exporter()
     outbox = outbox_of(exporter, size=REQUEST_LIMIT + 1)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry import trace
 
 from otel_distro import internals
+
+CONTEXT = trace.SpanContext(5, 7, False, trace.TraceFlags(3))
+INVALID = trace.SpanContext(5, 0, False)
 
 
 def test_this_release_has_every_private_name() -> None:
@@ -32,6 +36,24 @@ def test_a_module_that_has_gone_is_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(internals, "warned", set())
     assert internals.sampler("always_off") is None
     assert internals.provider_configurator("tracer", "mine") == {}
+
+
+@pytest.mark.parametrize("release", ["this", "without the key", "of another context"])
+def test_the_ids_of_the_current_span_are_told_in_every_release(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if release == "without the key":
+        found = internals.find
+        monkeypatch.setattr(internals, "find", lambda *names: None if "_SPAN_KEY" in names else found(*names))
+    if release == "of another context":
+        monkeypatch.setattr("opentelemetry.trace.SpanContext", type("SpanContext", (), {}))
+    ids = internals.current_span_ids()
+    assert ids() == (0, 0, 0)
+    with trace.use_span(trace.INVALID_SPAN):
+        assert ids() == (0, 0, 0)
+    with trace.use_span(trace.NonRecordingSpan(CONTEXT)):
+        assert ids() == (5, 7, 3)
+        assert type(ids()[2]) is int
+    with trace.use_span(trace.NonRecordingSpan(INVALID)):
+        assert ids() == (0, 0, 0)
 
 
 def test_named_parts_are_loaded() -> None:

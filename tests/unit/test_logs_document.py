@@ -19,7 +19,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 
 from otel_distro import context
 from otel_distro.logs.capture import PRIVATE, CapturingFactory
-from otel_distro.logs.document import FIELDS, RESERVED, SETTABLE, Documents, timestamp_of, type_name
+from otel_distro.logs.document import Documents, timestamp_of, type_name
+from otel_distro.logs.fields import FIELDS, RESERVED, SETTABLE
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
 

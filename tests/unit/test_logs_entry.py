@@ -10,9 +10,11 @@ from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from otel_distro.internals.logs import not_suppressed, short_way
+from otel_distro.logs.capture import LINE, PIECES, TRACE_ID, capture_of
 from otel_distro.logs.document import Documents
-from otel_distro.logs.entry import Entry
+from otel_distro.logs.entry import Draft, Entry
 from otel_distro.logs.handlers import OtlpHandler
+from otel_distro.logs.json import JsonFormatter
 
 
 class Box:
@@ -50,12 +52,80 @@ def test_a_record_goes_past_the_sdk_as_it_was_at_that_moment() -> None:
     values.append(2)
     [entry] = box.got
     assert type(entry) is Entry
-    assert (entry.document()["values"], entry.severity, entry.trace_id) == ([1], 12, 0)
+    assert (entry.document()["values"], entry.severity, entry.capture[TRACE_ID]) == ([1], 12, 0)
     readable = entry.readable()
     assert readable.resource is provider.resource
     assert readable.instrumentation_scope.name == "shop"
     assert readable.log_record.observed_timestamp == entry.observed
     assert not readable.log_record.context
+
+
+class Changing:
+    """A value that an application changes after it has logged it."""
+
+    def __init__(self) -> None:
+        self.text = "before"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def captured(message: Any = "m", *args: Any, **extras: Any) -> logging.LogRecord:
+    """Return a record as the factory makes it, with extras as a logger adds them."""
+    made = logging.getLogger("shop").makeRecord("shop", 20, "a.py", 1, message, args, None, "f")
+    capture_of(made)
+    made.__dict__.update(extras)
+    return made
+
+
+def test_an_ordinary_record_becomes_a_line_where_it_is_sent() -> None:
+    _, box, handler = made()
+    argument = Changing()
+    record = captured("order %s", argument, order_id=7)
+    expected = JsonFormatter(Documents()).line(record)
+    capture_of(record)[LINE] = capture_of(record)[PIECES] = None
+    handler.handle(record)
+    argument.text = "after"
+    record.__dict__.update(msg="after", order_id=8)
+    [draft] = box.got
+    assert type(draft) is Draft
+    entry = draft.entry()
+    assert entry.line == expected
+    assert b"order before" in entry.line
+    assert entry.observed == draft.observed
+    assert capture_of(record)[LINE] is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        captured("m", values=[1]),
+        captured("x" * 5000),
+        captured("m", note="x" * 5000),
+        captured("%d", "no number"),
+        captured("m", exc_text="Traceback"),
+        captured(Changing()),
+        captured("m", created=-1.0),
+        captured("m", _otel_distro=None),
+    ],
+    ids=["changeable extra", "long", "long extra", "arguments", "exception", "no text", "no moment", "no capture"],
+)
+def test_every_other_record_becomes_a_line_at_once(record: logging.LogRecord) -> None:
+    _, box, handler = made()
+    handler.handle(record)
+    [entry] = box.got
+    assert type(entry) is Entry
+    assert entry.line == JsonFormatter(Documents()).line(record)
+    assert handler.dropped == 0
+
+
+def test_a_line_that_another_handler_has_made_is_taken() -> None:
+    _, box, handler = made()
+    record = captured()
+    line = JsonFormatter(Documents()).line(record)
+    handler.handle(record)
+    [entry] = box.got
+    assert entry.line is line
 
 
 def test_a_processor_that_comes_later_gets_the_sdk_s_record() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_distro.logs.capture import PRIVATE, capture_of
-from otel_distro.logs.document import FIELDS, Documents
+from otel_distro.logs.document import Documents
+from otel_distro.logs.fields import FIELDS
 from otel_distro.logs.json import JsonFormatter, TextFormatter, encoded
 from otel_distro.redaction import Redactor
 

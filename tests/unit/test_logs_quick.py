@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from otel_distro import context
-from otel_distro.logs.capture import PRIVATE, CapturingFactory, capture_of
+from otel_distro.logs.capture import PIECES, PRIVATE, CapturingFactory, capture_of
 from otel_distro.logs.document import Documents
 from otel_distro.logs.json import JsonFormatter, encoded
-from otel_distro.logs.quick import _PLACES_LIMIT, Quick
+from otel_distro.logs.quick import _NAMES_LIMIT, _PLACES_LIMIT, Quick
 from otel_distro.redaction import Redactor
 
 LIMIT = 4096
@@ -25,6 +25,15 @@ DOCUMENTS = Documents("shop", "prod", Redactor(), LIMIT)
 def record_of(message: Any = "hello", *args: Any, extra: Any = None, exc_info: Any = None) -> logging.LogRecord:
     record = logging.getLogger("shop").makeRecord("shop", 20, "/a/app.py", 7, message, args, exc_info, "f", extra)
     capture_of(record)
+    return record
+
+
+def with_extras(extras: dict[Any, Any]) -> logging.LogRecord:
+    """Return a record as the factory makes it: what is captured stands before the extras."""
+    record = record_of()
+    for name, value in extras.items():
+        if name not in record.__dict__:
+            record.__dict__[name] = value
     return record
 
 
@@ -70,6 +79,59 @@ def test_both_ways_make_the_same_bytes(
         assert line == by_document(record)
 
 
+NAMES = st.sampled_from([
+    "order_id", "password", "user_id", "service", "level", "extra_level", "tags", "otelTraceID", "taskName", "é",
+    "n" * 300, "",
+]) | st.text(max_size=5) | st.integers(0, 1)  # fmt: skip
+VALUES = (
+    TEXTS
+    | st.integers()
+    | st.booleans()
+    | st.none()
+    | st.floats()
+    | st.binary(max_size=3)
+    | st.lists(TEXTS, max_size=2)
+    | st.dictionaries(st.sampled_from(["token", "a"]), st.integers(), max_size=2)
+    | st.sampled_from(["x" * 5000, float("nan"), 2**63, -(2**63), object])
+)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4), st.booleans())
+def test_both_ways_make_the_same_bytes_of_extras(extras: dict[Any, Any], redacted: bool) -> None:
+    documents = DOCUMENTS if redacted else Documents("shop", "", None, LIMIT)
+    record = with_extras(extras)
+    line = quick(record, documents)
+    if line is not None:
+        assert line == by_document(record, documents)
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        {"order_id": 7, "price": 1.5, "paid": True, "by": "card", "none": None},
+        {"password": "hunter2", "note": "token=abc123", "items": [{"cookie": "x"}], "name": "é", "big": 2**70},
+        {"otelTraceID": "0"},
+    ],
+)
+def test_extras_under_their_own_names_go_the_quick_way(extras: dict[str, Any]) -> None:
+    record = with_extras(extras)
+    assert quick(record) == by_document(record)
+
+
+@pytest.mark.parametrize("extras", [{"user_id": "ann"}, {"level": 1}, {"@timestamp": 1}, {"é": 1}, {7: 1}, {"": 1}])
+def test_extras_that_set_a_field_or_get_another_name_are_left_to_the_document(extras: dict[Any, Any]) -> None:
+    record = with_extras(extras)
+    assert quick(record) is None
+    assert JsonFormatter(DOCUMENTS).line(record) == by_document(record)
+
+
+def test_what_went_into_a_line_is_kept_with_it() -> None:
+    record = with_extras({"order_id": 7, "password": "hunter2"})
+    quick(record)
+    place = ("shop", "INFO", "app", "f", 7)
+    assert capture_of(record)[PIECES] == (("shop", "prod"), place, "hello", {"order_id": 7, "password": "[redacted]"})
+
+
 @pytest.mark.parametrize("message", ["hello", "é\u2028", "password=hunter2", "x" * 3000])
 @pytest.mark.parametrize("documents", [DOCUMENTS, Documents(), Documents("shop", redactor=None)], ids=str)
 def test_ordinary_records_go_the_quick_way(message: str, documents: Documents) -> None:
@@ -80,15 +142,15 @@ def test_ordinary_records_go_the_quick_way(message: str, documents: Documents) -
 @pytest.mark.parametrize(
     "record",
     [
-        record_of("hello", extra={"a": 1}),
         record_of("hello", exc_info=(ValueError, ValueError("x"), None)),
         record_of(5),
         record_of("%d", "no number"),
         record_of("\udc80"),
         record_of("x" * 5000),
+        record_of("hello", extra={"a": 1}),
         logging.makeLogRecord({"msg": "hello", PRIVATE: None}),
     ],
-    ids=["extra", "exception", "no text", "arguments that do not fit", "surrogate", "long", "handmade"],
+    ids=["exception", "no text", "arguments that do not fit", "surrogate", "long", "foreign extra", "handmade"],
 )
 def test_every_other_record_is_left_to_its_document(record: logging.LogRecord) -> None:
     assert quick(record) is None
@@ -106,12 +168,20 @@ def test_a_document_that_is_asked_for_later_is_what_the_line_holds() -> None:
 
 
 def test_places_are_bounded() -> None:
-    maker = Quick("", "", None, LIMIT)
+    maker = Quick("", "", None, LIMIT, lambda _, value: value)
     for number in range(_PLACES_LIMIT + 10):
         record = record_of()
         record.lineno = number
         assert maker.line(record, capture_of(record)) is not None
     assert len(maker._places) <= _PLACES_LIMIT
+
+
+def test_names_of_extras_are_bounded() -> None:
+    maker = Quick("", "", None, LIMIT, lambda _, value: value)
+    for number in range(_NAMES_LIMIT + 10):
+        record = with_extras({f"n{number}": 1})
+        assert maker.line(record, capture_of(record)) is not None
+    assert len(maker._names) <= _NAMES_LIMIT
 
 
 def test_records_of_the_factory_are_ordinary() -> None:

@@ -15,10 +15,10 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_distro.logs.capture import PRIVATE
 from otel_distro.logs.document import Documents
-from otel_distro.logs.entry import Entry
+from otel_distro.logs.entry import Draft, Entry
 from otel_distro.logs.json import JsonFormatter
 from otel_distro.otlp_bytes import Encoded
-from otel_distro.otlp_logs import encodes, faster, install, readable, size_of
+from otel_distro.otlp_logs import encodes, faster, install, made, readable, size_of
 
 FORMATTER = JsonFormatter(Documents("shop", "prod", None, 4096))
 PROVIDERS = [
@@ -49,7 +49,7 @@ def record_of(
 ) -> logging.LogRecord:
     record = logging.LogRecord("shop.orders", level, "/shop/orders.py", 7, message, (), None, function)
     record.created = created
-    record.__dict__[PRIVATE] = ["r-1", None, *span, "0" * 32, False, None, None]
+    record.__dict__[PRIVATE] = ["r-1", None, *span, "0" * 32, False, None, None, None]
     record.__dict__.update({key: value for key, value in extras.items() if key not in record.__dict__})
     return record
 
@@ -70,6 +70,18 @@ def entry_of(record: logging.LogRecord, logger: Any) -> Entry:
 
 
 entries = st.builds(entry_of, records, st.sampled_from(LOGGERS))
+
+
+@given(records, st.sampled_from(LOGGERS))
+def test_a_draft_is_the_same_bytes_as_the_entry_of_its_record(record: logging.LogRecord, logger: Any) -> None:
+    draft = Draft.of(record, FORMATTER.line, logger)
+    if draft is not None:
+        entry = Entry.of(record, FORMATTER.line(record), logger, draft.observed)
+        assert made(draft).line == entry.line
+        assert (
+            faster(encode_logs)([made(draft)]).SerializePartialToString()
+            == encode_logs([entry.readable()]).SerializeToString()
+        )
 
 
 @given(st.lists(entries | entries.map(Entry.readable), max_size=5))
