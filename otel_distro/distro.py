@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # untyped module
+from wrapt import register_post_import_hook
 
 import otel_distro
 from otel_distro import exporters
@@ -226,7 +227,13 @@ def _wanted_instrumentors(settings: Settings) -> Iterator[EntryPoint]:
 
 
 def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, Any]) -> None:
-    if entry_point.name == "logging" and not _logs_instrumented(settings):
+    if entry_point.name == "logging" and not settings.log_correlation:
+        if any(name.lower() != "none" for name in settings.logs_exporters):
+            # It would only stand in every record's way. Where the application uses it by itself, it must not export the
+            # records a second time.
+            register_post_import_hook(
+                lambda module: _isolated("logging", lambda: _keep_from_exporting(module, kwargs)), entry_point.module
+            )
         return
     try:
         instrumentor = entry_point.load()()
@@ -242,9 +249,9 @@ def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, A
         instrumentor.instrument(**kwargs)
 
 
-def _logs_instrumented(settings: Settings) -> bool:
-    """Whether contrib's instrumentor of logging has anything to do beside our handlers, or has to be kept from it."""
-    return settings.log_correlation or any(name.lower() != "none" for name in settings.logs_exporters)
+def _keep_from_exporting(module: Any, kwargs: dict[str, Any]) -> None:
+    """Instrument logging by contrib's module, without its handler: a second call of the application does nothing."""
+    module.LoggingInstrumentor().instrument(**kwargs, enable_log_auto_instrumentation=False)
 
 
 def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:

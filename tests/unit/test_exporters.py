@@ -105,3 +105,24 @@ def test_series_are_limited_and_recorded_fast_where_no_page_is() -> None:
     points, fast = done.stdout.splitlines()
     assert points == str(["{'name': 'a'}3", "{'name': 'b'}3", "{'otel.metric.overflow': True}6"])
     assert fast == "True"
+
+
+def test_contribs_logging_is_loaded_by_the_application_alone_and_exports_nothing_then() -> None:
+    program = textwrap.dedent(
+        """
+        import logging, sys
+        import otel_distro
+        otel_distro.configure()
+        factory = logging.getLogRecordFactory()
+        print("loaded:", "opentelemetry.instrumentation.logging" in sys.modules)
+        from opentelemetry.instrumentation.logging import LoggingInstrumentor
+        LoggingInstrumentor().instrument()
+        print("handlers:", logging.getLogger().handlers)
+        LoggingInstrumentor().uninstrument()
+        print("ours:", logging.getLogRecordFactory() == factory)
+        """
+    )
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_METRICS_EXPORTER": "none"}
+    with AppProcess([sys.executable, "-c", program], {**env, "OTEL_DISTRO_EXIT_TIMEOUT": "0"}) as app:
+        assert app.wait() == 0
+        assert app.stdout.splitlines()[-3:] == ["loaded: False", "handlers: []", "ours: True"], app.output
