@@ -10,6 +10,7 @@ from typing import Final
 
 from typing_extensions import Self
 
+from otel_distro.analyzer.taken import records
 from tests.agent import AGENT, Agent, install_templates
 from tests.bulk_proxy import BulkProxy, Mode
 from tests.pipeline_ledger import Outcome, PipelineLedger
@@ -110,6 +111,10 @@ class Run:
         spent = sum(self.seconds.values())
         print(f"{outcome}; kills {self.kills}, sent again {refused}, {self.proxy.refused} times 429, {spent:.0f} s")
         return outcome
+
+    def taken(self) -> set[str]:
+        """Return the ids of all records that the Collector has kept beside its queue."""
+        return {record.id for record in records(Path(self.agent.env["STORAGE_DIR"]) / "taken", 24)}
 
     def kill_collector(self) -> None:
         """Kill the Collector; what is acknowledged from now on is of its next life."""

@@ -33,6 +33,7 @@ def test_thirty_thousand_records_are_stored_once_while_everything_is_killed(
         ]
         run.through(happen, records=30_000)
         run.outcome().check()
+        assert run.taken() == run.ledger.owed
 
 
 @pytest.mark.timeout(900)

@@ -22,6 +22,7 @@ def test_records_are_stored_once_while_everything_is_killed(
         run.through(happen, records=1_500)
         run.outcome().check()
         assert run.proxy.refused > 0
+        assert run.taken() == run.ledger.owed
 
 
 def test_the_defaults_of_the_exporter_lose_records(

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_refused import DeadLetters
+from otel_distro.analyzer.taken import records as records_of
 from tests.agent import Agent, install_templates, line
 from tests.hostile_records import MOMENT, lines, log_ids, nested, objects
 from tests.services.elasticsearch import Elasticsearch
@@ -41,7 +44,13 @@ def came(agent: Agent) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
             what=lambda: f"{number} documents; {refusals(agent)}",
             every=0.3,
         )
-        return [document.source for document in agent.stored()]
+        stored = {document.id: document.source for document in agent.stored()}
+        # What was taken says of each what was sent, to the last field.
+        wait_until(lambda: stored.keys() <= taken(agent).keys(), what="what was taken")
+        found = taken(agent)
+        for name, source in stored.items():
+            assert source in map(json.loads, found[name]), name
+        return list(stored.values())
 
     yield wait
     fresh = f"fresh {time.monotonic_ns()}"
@@ -50,6 +59,14 @@ def came(agent: Agent) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
     assert agent.running
     assert agent.pid == pid
     assert refused(agent) == refused_before, refusals(agent)
+
+
+def taken(agent: Agent) -> dict[str, list[str]]:
+    """Return the documents that the Collector says it has taken, by their ids; one id may have come several times."""
+    found: dict[str, list[str]] = {}
+    for record in records_of(Path(agent.env["STORAGE_DIR"]) / "taken", 1):
+        found.setdefault(record.id, []).append(record.document())
+    return found
 
 
 def refused(agent: Agent) -> float:
@@ -112,7 +129,7 @@ def test_hostile_records_are_stored_by_otlp(agent: Agent, came: Callable[[int], 
     assert {document["log_id"] for document in came(len(records))} == {record["log_id"] for record in records}
 
 
-def test_what_is_no_json_number_is_refused_and_counted(agent: Agent) -> None:
+def test_what_is_no_json_number_is_refused_counted_and_stored_from_what_was_taken(agent: Agent) -> None:
     before = refused(agent)
     for value in (math.nan, math.inf, -math.inf):
         assert agent.otlp({"message": "x", "value": value, "log_id": f"value {value}"})
@@ -120,6 +137,13 @@ def test_what_is_no_json_number_is_refused_and_counted(agent: Agent) -> None:
         lambda: refused(agent) == before + 3,
         what=lambda: f"three counted refusals\n{agent.metrics[-3000:]}",
     )
+    names = {f"value {value}" for value in (math.nan, math.inf, -math.inf)}
+    letters = DeadLetters(Address.of(agent.elasticsearch.url), agent.prefix)
+    mended = (record for record in records_of(Path(agent.env["STORAGE_DIR"]) / "taken", 1) if record.id in names)
+    assert {letter.id: letter.refused for letter in letters.send_missing(mended)} == dict.fromkeys(names, False)
+    letters.close()
+    stored = {document.id: document.source["value"] for document in agent.stored() if document.id in names}
+    assert stored == dict.fromkeys(names)
 
 
 def test_a_record_above_the_usual_size_of_a_batch_is_stored(agent: Agent) -> None:
