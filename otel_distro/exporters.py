@@ -124,16 +124,30 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
     group = f"opentelemetry_{signal}_exporter"
     installed = {entry.name: entry for entry in reversed(internals.entry_points(group))}  # the first of a name counts
     if component in installed:
-        exporter = installed[component].load()()
-        if component == _PROTOCOL_EXPORTERS["http/protobuf"]:
-            from otel_distro.connections import keep_apart
-
-            keep_apart(exporter)
-            _encode_by_hand(signal, exporter)
+        kind = installed[component].load()
+        if component != _PROTOCOL_EXPORTERS["http/protobuf"]:
+            return kind()
+        exporter = _by_http(kind, settings)
+        _encode_by_hand(signal, exporter)
         return exporter
     known = sorted(installed.keys() | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")
+
+
+def _by_http(kind: Any, settings: Settings) -> Any:
+    """Return an exporter of this class that sends by what is least for where it sends."""
+    from otel_distro.delivery.plain_http import PlainTransport, is_plain
+    from otel_distro.internals.otlp import exporter_over
+
+    exporter = exporter_over(kind, PlainTransport())
+    if exporter is not None and is_plain(getattr(exporter, "_endpoint", None), settings.netrc):
+        return exporter
+    from otel_distro.connections import keep_apart
+
+    exporter = kind()
+    keep_apart(exporter)
+    return exporter
 
 
 def _encode_by_hand(signal: str, exporter: Any) -> None:

@@ -94,6 +94,7 @@ class Settings:
     log_batch: int
     metric_interval: int
     exit_timeout: float
+    netrc: str
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()

@@ -523,6 +523,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _seconds(0, 3600),
     ),
     Variable(
+        "NETRC",
+        "netrc",
+        "path",
+        "",
+        "",
+        "File with a password for each host, `~/.netrc` by default; where one is, OTLP over HTTP is sent by requests.",
+        _text,
+    ),
+    Variable(
         "OTEL_DISTRO_ELASTICSEARCH_URL",
         "elasticsearch_url",
         "text",

@@ -6,12 +6,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otel_distro import exporters
+from otel_distro.connections import session_of
+from otel_distro.delivery.plain_http import PlainTransport
 from otel_distro.errors import InputError
+from otel_distro.internals.otlp import exporter_over
 from otel_distro.settings import Settings
 from tests.processes import AppProcess
 from tests.support import free_port
@@ -126,3 +130,31 @@ def test_contribs_logging_is_loaded_by_the_application_alone_and_exports_nothing
     with AppProcess([sys.executable, "-c", program], {**env, "OTEL_DISTRO_EXIT_TIMEOUT": "0"}) as app:
         assert app.wait() == 0
         assert app.stdout.splitlines()[-3:] == ["loaded: False", "handlers: []", "ours: True"], app.output
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+@pytest.mark.parametrize(("endpoint", "plain"), [("http://collector:4318", True), ("https://collector:4318", False)])
+def test_only_what_needs_it_is_sent_by_requests(
+    signal: str, endpoint: str, plain: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    exporter = exporters._load(signal, "otlp", settings())
+    assert (type(exporter._client._transport) is PlainTransport) == plain
+    assert (session_of(exporter) is None) == plain
+    exporter.shutdown()
+
+
+def test_a_release_that_makes_exporters_in_another_way_sends_by_requests() -> None:
+    class Other:
+        def __init__(self) -> None:
+            self.made = True
+
+    assert exporter_over(Other, PlainTransport()) is None
+    assert exporters._by_http(Other, settings()).made
+
+
+def test_a_session_that_the_user_has_named_is_asked_for_and_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nowhere")
+    with pytest.raises(RuntimeError, match="nowhere"):
+        exporters._load("traces", "otlp", settings())
