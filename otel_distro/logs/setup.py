@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_distro.logs.document import Documents
-from otel_distro.logs.handlers import ConsoleHandler, JsonFileHandler, OtlpHandler
+from otel_distro.logs.handlers import ConsoleHandler, JsonFileHandler
 from otel_distro.logs.json import JsonFormatter, TextFormatter
 from otel_distro.logs.tap import TAP, OwnLevel
 from otel_distro.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_distro.logs.otlp_handler import OtlpHandler
 
 _log: Final = logging.getLogger("otel_distro")
 
@@ -114,6 +117,8 @@ def configure_logging(settings: Settings, logger_provider: object | None = None)
         if file:
             _logs.set_file(file)
         if logger_provider is not None:
+            from otel_distro.logs.otlp_handler import OtlpHandler
+
             _logs.set_otlp(OtlpHandler(logger_provider, documents, level))
         if not _logs.explicit:
             _lower_root_level(settings.log_level)

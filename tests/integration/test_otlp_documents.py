@@ -23,8 +23,9 @@ from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
 from otel_distro.delivery.sender import Sender
 from otel_distro.logs.capture import PRIVATE, CapturingFactory
 from otel_distro.logs.document import Documents
-from otel_distro.logs.handlers import JsonFileHandler, OtlpHandler
+from otel_distro.logs.handlers import JsonFileHandler
 from otel_distro.logs.json import JsonFormatter
+from otel_distro.logs.otlp_handler import OtlpHandler
 from otel_distro.redaction import Redactor
 from otel_distro.settings import Settings, environment_defaults
 from tests.otlp import GrpcReceiver, Receiver, documents

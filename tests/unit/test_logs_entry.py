@@ -13,8 +13,8 @@ from otel_distro.internals.logs import not_suppressed, short_way
 from otel_distro.logs.capture import LINE, PIECES, TRACE_ID, capture_of
 from otel_distro.logs.document import Documents
 from otel_distro.logs.entry import Draft, Entry
-from otel_distro.logs.handlers import OtlpHandler
 from otel_distro.logs.json import JsonFormatter
+from otel_distro.logs.otlp_handler import OtlpHandler
 
 
 class Box:
