@@ -22,12 +22,18 @@ print("modules:", *sorted(sys.modules))
 """
 PAGE = {"OTEL_EXPORTER_PROMETHEUS_PORT": "0", "OTEL_METRICS_EXPORTER": "prometheus"}
 OTLP = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_DISTRO_EXIT_TIMEOUT": "0"}
-NO_PAGE = {"OTEL_METRICS_EXPORTER": "none"}
+NOTHING = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("METRICS", "TRACES", "LOGS")}
 # By what begins the names of modules that a start without this part has no use for.
-TRACES = ("opentelemetry.exporter", "opentelemetry.sdk.trace.export", "requests", "google.protobuf")
+EXPORT = ("opentelemetry.exporter", "google.protobuf", "otel_distro.delivery")
+SPANS = ("opentelemetry.sdk.trace.export", "otel_distro.otlp_spans")
 METRICS = ("opentelemetry.sdk.metrics", "otel_distro.metrics.server", "otel_distro.metrics.reader")
-LOG_EXPORT = ("opentelemetry.sdk._logs", "opentelemetry.instrumentation.logging", "logging.config")
-NEVER = ("prometheus_client", "grpc", "duckdb", "elasticsearch", "opentelemetry.sdk._configuration")
+PAGE_ALONE = ("otel_distro.metrics.server", "otel_distro.metrics.prometheus")
+LOGS = ("opentelemetry.sdk._logs", "otel_distro.logs", "otel_distro.otlp_logs")
+LOG_EXPORT = ("opentelemetry.sdk._logs", "otel_distro.logs.otlp_handler", "otel_distro.otlp_logs")
+NEVER = (
+    "prometheus_client", "grpc", "duckdb", "elasticsearch", "opentelemetry.sdk._configuration", "requests", "urllib3",
+    "opentelemetry.instrumentation.logging", "logging.config",
+)  # fmt: skip
 
 
 def modules(command: tuple[str, ...], env: Mapping[str, str]) -> frozenset[str]:
@@ -46,24 +52,28 @@ def bare() -> frozenset[str]:
 @pytest.mark.parametrize(
     ("asked_for", "most", "left_out"),
     [
-        ("page", 204, (*TRACES, *LOG_EXPORT, "otel_distro.logs", *NEVER)),
-        (
-            "page and OTLP",
-            441,
-            ("grpc", "duckdb", "elasticsearch", "prometheus_client", "opentelemetry.sdk._configuration"),
-        ),
-        (
-            "log file",
-            170,
-            (*TRACES, *METRICS, *LOG_EXPORT, *NEVER),
-        ),
+        ("page", 204, (*EXPORT, *SPANS, *LOGS)),
+        ("page, traces and logs by OTLP", 325, ()),
+        ("log file", 170, (*EXPORT, *SPANS, *METRICS, *LOG_EXPORT)),
+        ("traces by OTLP", 237, (*METRICS, *LOGS)),
+        ("metrics by OTLP", 265, (*SPANS, *PAGE_ALONE, *LOGS)),
+        ("logs by OTLP", 265, (*SPANS, *METRICS)),
+        ("nothing", 157, (*EXPORT, *SPANS, *METRICS, *LOGS)),
     ],
 )
 def test_a_start_imports_what_is_asked_for_and_no_more(
     asked_for: str, most: int, left_out: tuple[str, ...], tmp_path: Path
 ) -> None:
-    log_file = {**NO_PAGE, "OTEL_DISTRO_LOG_FILE": str(tmp_path / "log.json")}
-    env = {"page": PAGE, "page and OTLP": {**PAGE, **OTLP}, "log file": log_file}[asked_for]
+    env = {
+        "page": PAGE,
+        "page, traces and logs by OTLP": {**PAGE, **OTLP},
+        "log file": {**NOTHING, "OTEL_DISTRO_LOG_FILE": str(tmp_path / "log.json")},
+        "traces by OTLP": {**NOTHING, **OTLP, "OTEL_TRACES_EXPORTER": "otlp"},
+        "metrics by OTLP": {**NOTHING, **OTLP, "OTEL_METRICS_EXPORTER": "otlp"},
+        "logs by OTLP": {**NOTHING, **OTLP, "OTEL_LOGS_EXPORTER": "otlp"},
+        "nothing": NOTHING,
+    }[asked_for]
+    left_out = (*left_out, *NEVER)
     added = modules(("opentelemetry-instrument",), env) - bare()
     assert [name for name in sorted(added) if f"{name}.".startswith(tuple(f"{part}." for part in left_out))] == []
     assert "otel_distro.distro" in added
