@@ -143,6 +143,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with its secrets masked; a text without any comes back as it is, at little cost."""
+        if len(text) < 13 and text.isalnum():  # no number of a card, and nothing between a name and its value
+            return text
         may_hold = ":" in text or "=" in text or "--" in text or "('" in text or "(b'" in text or '("' in text
         if may_hold and self._hinted(text.lower()):
             text = self._masked_pairs(text)

@@ -12,6 +12,7 @@ import time
 from binascii import hexlify
 from collections.abc import Callable
 from itertools import islice
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -23,7 +24,7 @@ from otel_distro.redaction import Redactor
 
 _PLACES_LIMIT: Final = 4096
 _NAMES_LIMIT: Final = 4096
-# What becomes of an extra by its name.
+# What becomes of an extra by its name; the first is most of them.
 _PLAIN, _HIDDEN, _NONE = range(3)
 # Unicode's further line ends: JSON allows them in texts, but readers that split lines do not.
 _LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
@@ -121,14 +122,15 @@ class Quick:
             becomes = names.get(name)
             if becomes is None:
                 becomes = self._name(name)
-            kind = type(value)
-            if becomes != _PLAIN:
+            if becomes:
                 if becomes == _HIDDEN:
                     extras[name] = self._value(name, value)
+                continue
+            kind = type(value)
+            if (kind is int and -INTEGER_LIMIT <= value < INTEGER_LIMIT) or (kind is float and isfinite(value)):
+                extras[name] = value
             elif kind is str and len(value) <= self._limit and value.isascii():
                 extras[name] = redact(value) if redact else value
-            elif kind is int and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
-                extras[name] = value
             else:
                 extras[name] = self._value(name, value)
         return extras
