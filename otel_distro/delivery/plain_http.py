@@ -72,7 +72,8 @@ class PlainTransport:
 
     def __init__(self) -> None:
         self._connection: HTTPConnection | None = None
-        self._process = 0
+        self._inherited: list[HTTPConnection | None] = []
+        self._process = os.getpid()
         self._busy = self._closed = False
 
     def request(
@@ -119,12 +120,16 @@ class PlainTransport:
         return PlainResult(answer.status, answer.reason, headers=answer.headers, body=body)
 
     def _connected(self, url: SplitResult, timeout: float | None) -> HTTPConnection:
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            # Kept: its end would wait for a lock that a thread of the parent may have held at the fork.
+            self._inherited.append(self._connection)
+            self._connection = None
         connection = self._connection
-        if self._process != os.getpid() or (connection is not None and _has_ended(connection)):
+        if connection is not None and _has_ended(connection):
             self._drop()
             connection = None
         if connection is None:
-            self._process = os.getpid()
             connection = self._connection = HTTPConnection(url.hostname or "", url.port or 80)
         connection.timeout = timeout
         if connection.sock is not None:
