@@ -13,7 +13,8 @@ from typing import Final
 REQUEST_ID_LIMIT: Final = 128
 USER_ID_LIMIT: Final = 256
 _AT_ONCE: Final = 128
-_waiting: Final[list[str]] = []
+# Fresh ones: who needs one in each request takes it from here and, with none left, calls `new_request_id`.
+waiting_ids: Final[list[str]] = []
 
 request_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_request_id", default=None)
 user_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_user_id", default=None)
@@ -25,17 +26,17 @@ def new_request_id() -> str:
     Asking that source is most of the cost, so it is asked for many ids at once; a forked child asks for its own.
     """
     try:
-        return _waiting.pop()
+        return waiting_ids.pop()
     except IndexError:
         _follow_forks()
         digits = os.urandom(16 * _AT_ONCE).hex()
-        _waiting.extend(digits[start : start + 32] for start in range(32, len(digits), 32))
+        waiting_ids.extend(digits[start : start + 32] for start in range(32, len(digits), 32))
         return digits[:32]
 
 
 @cache
 def _follow_forks() -> None:
-    os.register_at_fork(after_in_child=_waiting.clear)
+    os.register_at_fork(after_in_child=waiting_ids.clear)
 
 
 def accepted_request_id(candidate: str | None) -> str:

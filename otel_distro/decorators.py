@@ -93,7 +93,7 @@ class _MonitoredCall:
         self._end = 0.0
 
     def __enter__(self) -> _MonitoredCall:  # noqa: PYI034 -- typing.Self is younger than Python 3.10
-        request_metrics().in_flight(1)
+        request_metrics().started()
         self._start = perf_counter()
         return self
 

@@ -57,13 +57,13 @@ class DormantSpan(NonRecordingSpan):
     _made: SpanContext | None = None
 
     def __init__(self, ids: IdGenerator) -> None:
-        self._ids = ids
+        self.ids = ids
 
     @property
     def _context(self) -> SpanContext:  # type: ignore[override]  # where the base class keeps what it is given
         made = self._made
         if made is None:
-            ids = self._ids
+            ids = self.ids
             fresh = SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, _SAMPLED)
             # Several threads may ask at the same time: the first one's counts.
             made = self.__dict__.setdefault("_made", fresh)

@@ -69,9 +69,9 @@ class _Found(NamedTuple):
 
 
 class Answers:
-    """Records answered requests: one less `active`, `duration`, `size`, and one more of `requests`.
+    """Records requests: one more `active`; and once answered one less, its `duration` and `size`, one more `requests`.
 
-    Each of them is the recording method of an instrument, which may be a proxy. Labels: method, endpoint (and status on
+    Each of these is the recording method of an instrument, which may be a proxy. Labels: method, endpoint (and status on
     the last). Thread-safe; stays valid when readers come and go, and after a fork.
     """
 
@@ -79,6 +79,18 @@ class Answers:
         self._measures = (active, duration, size, requests)
         self._found: dict[Key, _Found] = {}
         self._apart: dict[Key, _Apart] = {}
+        self._more = bind(active, {})
+        # The first of the latest `_Found`.
+        self._active: tuple[Any, Any, Any, Any, Cells] | None = None
+
+    def started(self) -> None:
+        """Count one more request in flight."""
+        if self._active is not None:
+            consumer, storages, meter_config, config, active = self._active
+            if storages is consumer._reader_storages and config is meter_config._config:
+                active[0] += 1
+                return
+        self._more(1)
 
     def record(  # noqa: PLR0913, PLR0917 -- the figures of one request
         self, method: str, endpoint: str, status: int, seconds: float, size: int, context: Any = None
@@ -118,6 +130,7 @@ class Answers:
             else:
                 known.attempts = _ATTEMPTS
                 self._found[key] = found
+                self._active = found[:5]
 
     def _bind(self, key: Key) -> _Apart:
         if len(self._apart) >= _MOST_SERIES:

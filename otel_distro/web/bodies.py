@@ -1,4 +1,4 @@
-"""What the server sends from: the application's iterable, counted until its last byte, or known before its first.
+"""What the server sends from: the application's iterable, counted until its last byte.
 
 As PEP 3333 has it, `close` of the application's iterable is called exactly once.
 """
@@ -6,34 +6,9 @@ As PEP 3333 has it, `close` of the application's iterable is called exactly once
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from otel_distro.web.exchange import Exchange
-
-# What is left of a body that was closed.
-_CLOSED: Final[Any] = ()
-
-
-class WholeBody:
-    """A body whose request is recorded already; the context of the request lasts until the server closes it."""
-
-    __slots__ = ("_body", "_exchange")
-
-    def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
-        self._exchange = exchange
-        self._body: Any = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def close(self) -> None:
-        """Close the application's iterable and leave the request's context."""
-        body, self._body = self._body, _CLOSED
-        try:
-            if body is not _CLOSED:
-                body.close()
-        finally:
-            self._exchange.leave()
 
 
 class CountedBody:
@@ -72,7 +47,7 @@ class CountedBody:
 
     def close(self) -> None:
         """Close the application's iterable, record the figures if nothing has yet, and leave the request's context."""
-        body, self._body = self._body, _CLOSED
+        body, self._body = self._body, ()
         try:
             close = body.close
         except AttributeError:
@@ -83,6 +58,7 @@ class CountedBody:
         finally:
             self._exchange.record()
             self._exchange.leave()
+            self._exchange.forget_server()
 
     def __del__(self) -> None:
         # A response that was dropped unread: no context is touched, as any thread may collect it.

@@ -1,13 +1,13 @@
 """A request under way: its id in and out, what was announced and sent, and the one record of it.
 
 PEP 3333 is followed to the letter where servers rely on it: the response headers are a new list, and what the server
-gives goes on as it is. `bodies` has what the server sends from.
+gives goes on as it is. `bodies` has what the server sends from where a body is counted as it goes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import set_span_in_context
 
-from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id
+from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id, waiting_ids
 from otel_distro.web.current import current_request
 from otel_distro.web.pep3333 import Environ, ExcInfo, Headers, StartResponse, Write
 from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
@@ -24,21 +24,12 @@ RouteOf: TypeAlias = Callable[[Environ], str | None]
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 ROUTE_KEY: Final = "otel_distro.route"
-_LENGTH, _ID, _OTHER = 1, 2, 0
-# How applications spell the headers that matter, and those that never do.
-_KINDS: Final = {
-    "Content-Length": _LENGTH,
-    "X-Request-ID": _ID,
-    "Content-Type": _OTHER,
-    "Location": _OTHER,
-    "Set-Cookie": _OTHER,
-    "Vary": _OTHER,
-    "Cache-Control": _OTHER,
-    "ETag": _OTHER,
-    "Last-Modified": _OTHER,
-    "Date": _OTHER,
-}
-_LOWERED: Final = {"content-length": _LENGTH, "x-request-id": _ID}
+# As applications spell what is of no interest here.
+_OTHERS: Final = frozenset(
+    ("Content-Type", "Location", "Set-Cookie", "Vary", "Cache-Control", "ETag", "Last-Modified", "Date")
+)
+# What is left of a body that was closed.
+_CLOSED: Final[Any] = ()
 # As werkzeug writes them; any other is looked at.
 _CODES: Final = {f"{status.value} {status.phrase.upper()}": status.value for status in HTTPStatus}
 _warned: set[str] = set()
@@ -64,10 +55,10 @@ class Hook(NamedTuple):
 class Exchange:
     """A request under way: what the rest of the process may know of it, and what its answer has told so far.
 
-    Belongs to the one thread or greenlet that serves the request, though contexts may outlive it, which is why it does
-    not hold the body. `known` is the route template once somebody has told it; `length` what the headers announce, -1
-    without; `size` how many bytes were sent; `whole` how many bytes the body has where a framework knows them all
-    before the server has any, -1 where it does not.
+    Belongs to the one thread or greenlet that serves the request, though contexts may outlive it, which is why it holds
+    no `body` but one that is whole and counted already, which the server sends from here. `known` is the route template
+    once somebody has told it; `length` what the headers announce, -1 without; `size` how many bytes were sent; `whole`
+    how many bytes the body has where a framework knows them all before the server has any, -1 where it does not.
     """
 
     __slots__ = (
@@ -78,9 +69,8 @@ class Exchange:
         "_tokens",
         "_user",
         "_write",
-        "counted",
+        "body",
         "environ",
-        "in_process",
         "known",
         "length",
         "method",
@@ -100,24 +90,40 @@ class Exchange:
         self.length = self.whole = -1
         self.size = 0
         self.recorded = False
-        # Every server names itself or the client's port; a test client does neither and need not close the response.
-        self.in_process = "SERVER_SOFTWARE" not in environ and "REMOTE_PORT" not in environ
+        self.body: Any = _CLOSED
         method = environ["REQUEST_METHOD"] if "REQUEST_METHOD" in environ else ""  # noqa: SIM401 -- `get` is a call
         self.method: str = method if method in METHODS else normal_method(method)
-        given = "HTTP_X_REQUEST_ID" in environ
-        own = self.request_id = accepted_request_id(environ["HTTP_X_REQUEST_ID"]) if given else new_request_id()
+        if "HTTP_X_REQUEST_ID" in environ:
+            own = accepted_request_id(environ["HTTP_X_REQUEST_ID"])
+        else:
+            try:
+                own = waiting_ids.pop()
+            except IndexError:
+                own = new_request_id()
+        self.request_id = own
         self._tokens: Any = (current_request.set(self), request_id.set(own))
         # Nearly always there is none, before and after: asking costs less than setting.
         user = self._user = user_id.get()
         if user is not None:
             user_id.set(None)
-        metrics = hook.metrics
-        self.counted = metrics is not None
-        if metrics is not None:
+        if hook.metrics is not None:
             try:
-                metrics.in_flight(1)
+                hook.metrics.started()
             except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
                 _warn(error)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the hook itself records this request in the classic metrics."""
+        return self._hook.metrics is not None
+
+    @property
+    def in_process(self) -> bool:
+        """Whether this is for a test client, which need not close the response.
+
+        Every server names itself or the client's port; a test client does neither.
+        """
+        return "SERVER_SOFTWARE" not in self.environ and "REMOTE_PORT" not in self.environ
 
     @property
     def endpoint(self) -> str | None:
@@ -132,14 +138,15 @@ class Exchange:
 
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Note what the application answers, add the request id and hand it to the server."""
-        self.length = -1
-        own_id = False
+        length, own_id = -1, False
         for name, value in headers:
-            kind = _KINDS[name] if name in _KINDS else _LOWERED.get(name.lower(), _OTHER)
-            if kind == _LENGTH:
-                self.length = int(value) if value.isdecimal() else -1
-            elif kind == _ID:
+            if name in _OTHERS:
+                continue
+            if name == "Content-Length" or name.lower() == "content-length":
+                length = int(value) if value.isdecimal() else -1
+            elif name.lower() == "x-request-id":
                 own_id = True
+        self.length = length
         sent = headers if own_id else [*headers, (REQUEST_ID_HEADER, self.request_id)]
         if exc_info is None:
             self._write = self._server_start_response(status, sent)
@@ -157,16 +164,8 @@ class Exchange:
                 self.leave()
         return self._write(data)
 
-    def is_whole(self, body: object) -> bool:
-        """Record an answer whose body is known to the last byte, before the server gets it; False where it is not."""
-        size = self.length
-        if size != self.whole or size < 0 or self.size or self.method == "HEAD" or self.in_process:
-            return False
-        if type(body) is not self._hook.whole_body:
-            return False
-        self.size = size
-        self.record()
-        return True
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.body)
 
     def sent_by_server(self) -> bool:
         """Record a body that the server sends by itself, by sendfile, where its length was announced."""
@@ -205,24 +204,35 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             _warn(error)
 
-    def leave(self) -> None:
-        """Give the context back as it was; not where another request has taken it over meanwhile."""
-        tokens, self._tokens = self._tokens, None
-        if tokens is None:
-            return
-        if not self.in_process:  # where this may come before the end
-            self._server_start_response = self._write = None
-        if current_request.get() is not self:
-            return
+    def close(self) -> None:
+        """Close a body that is whole and give the context back as it was, if another request has not taken it over."""
+        body, self.body = self.body, _CLOSED
         try:
-            current_request.reset(tokens[0])
-            request_id.reset(tokens[1])
-        except ValueError:  # closed in another context than it was begun in
-            for token in tokens:
-                old = token.old_value
-                token.var.set(None if old is token.MISSING else old)
-        if user_id.get() is not self._user:
-            user_id.set(self._user)
+            if body is not _CLOSED:
+                self._server_start_response = self._write = None
+                body.close()
+        finally:
+            tokens, self._tokens = self._tokens, None
+            if tokens is not None and current_request.get() is self:
+                try:
+                    current_request.reset(tokens[0])
+                    request_id.reset(tokens[1])
+                except ValueError:  # closed in another context than it was begun in
+                    _set_back(tokens)
+                if user_id.get() is not self._user:
+                    user_id.set(self._user)
+
+    leave = close
+
+    def forget_server(self) -> None:
+        """Let go what the server gave, as contexts may keep this."""
+        self._server_start_response = self._write = None
+
+
+def _set_back(tokens: Any) -> None:
+    for token in tokens:
+        old = token.old_value
+        token.var.set(None if old is token.MISSING else old)
 
 
 def _code_of(status: str) -> int:

@@ -83,6 +83,7 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
     # An enumeration is slow to look into.
     internal, server = SpanKind.INTERNAL, SpanKind.SERVER
     w3c: list[Any] = [None]
+    new, tracer = DormantSpan.__new__, start.tracer
 
     def before_request() -> None:
         context = _current_request_context()
@@ -99,7 +100,8 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
             usual = usual and propagate.get_global_textmap() is w3c[0]
             parent = _EMPTY if usual else _extracted(environ, w3c)
         if blank and not provider.awake and span_in_context not in parent:
-            span: Any = DormantSpan(start.tracer.id_generator)
+            span: Any = new(DormantSpan)  # what `DormantSpan(ids)` does, without its call
+            span.ids = tracer.id_generator
         else:
             if kind is server:
                 token = set_current(parent)

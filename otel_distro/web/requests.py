@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from opentelemetry.context import Context
 
 from otel_distro.metrics.instruments import distro_meter
-from otel_distro.metrics.recording import Bound, bind
 from otel_distro.metrics.together import Answers
 
 DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -37,7 +36,7 @@ class Answered(Protocol):
 class RequestMetrics:
     """`http_requests_total`, `http_request_duration_seconds`, `http_response_size_bytes`, `active_connections`.
 
-    Labels: method, endpoint (and status on the counter). `in_flight` counts one more request in flight; `answered`
+    Labels: method, endpoint (and status on the counter). `started` counts one more request in flight; `answered`
     records one that is in flight no more. Its method must come from `normal_method` and its endpoint be a route
     template, so that the labels stay bounded. Thread and fork safety are those of OpenTelemetry instruments.
     """
@@ -59,8 +58,8 @@ class RequestMetrics:
             explicit_bucket_boundaries_advisory=(),
         )
         active = meter.create_up_down_counter("active_connections", "{request}", "HTTP requests in flight.")
-        self.in_flight: Final[Bound] = bind(active.add, {})
         answers = Answers(active.add, duration.record, size.record, requests.add)
+        self.started: Final = answers.started
         self.answered: Final[Answered] = answers.record
 
 

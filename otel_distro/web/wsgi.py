@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from otel_distro.web.bodies import CountedBody, WholeBody
+from otel_distro.web.bodies import CountedBody
 from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.pep3333 import Environ, StartResponse
 
@@ -26,7 +26,7 @@ def serving(
     hook counts the request. What it raises goes on to the server.
     """
 
-    inner = application or _wsgi_app
+    inner, whole_body = application or _wsgi_app, hook.whole_body
 
     def serve(self: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if before is not None and SPANS_MARK not in self.__dict__:
@@ -44,8 +44,18 @@ def serving(
         except BaseException:
             exchange.fail()
             raise
-        if exchange.is_whole(body):
-            return WholeBody(exchange, body)
+        size = exchange.length
+        # Known to the last byte: counted now, before the server has any. A test client need not close it.
+        if (
+            size == exchange.whole >= 0 == exchange.size
+            and type(body) is whole_body
+            and exchange.method != "HEAD"
+            and not exchange.in_process
+        ):
+            exchange.size = size
+            exchange.record()
+            exchange.body = body
+            return exchange
         if "wsgi.file_wrapper" in environ:
             wrapper = environ["wsgi.file_wrapper"]
             if isinstance(wrapper, type) and isinstance(body, wrapper) and exchange.sent_by_server():

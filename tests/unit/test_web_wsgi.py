@@ -28,8 +28,8 @@ class Recorder:
     records: list[tuple[str, str, int, int]] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
 
-    def in_flight(self, change: float, context: object = None) -> None:
-        self.active += int(change)
+    def started(self) -> None:
+        self.active += 1
 
     def answered(
         self, method: str, endpoint: str, status: int, duration: float, size: int, context: object = None
@@ -462,7 +462,7 @@ def test_without_metrics_the_request_has_its_id_and_is_not_counted() -> None:
 
 def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Recorder):
-        def in_flight(self, change: float, context: object = None) -> None:
+        def started(self) -> None:
             raise RuntimeError("no instrument")
 
         def answered(
