@@ -71,8 +71,8 @@ class _Found(NamedTuple):
 class Answers:
     """Records requests: one more `active`; and once answered one less, its `duration` and `size`, one more `requests`.
 
-    Each of these is the recording method of an instrument, which may be a proxy. Labels: method, endpoint (and status on
-    the last). Thread-safe; stays valid when readers come and go, and after a fork.
+    Each of these is the recording method of an instrument, which may be a proxy. Labels: method, endpoint (and status
+    on the last). Thread-safe; stays valid when readers come and go, and after a fork.
     """
 
     def __init__(self, active: Measure, duration: Measure, size: Measure, requests: Measure) -> None:

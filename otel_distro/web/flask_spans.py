@@ -83,7 +83,7 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
     # An enumeration is slow to look into.
     internal, server = SpanKind.INTERNAL, SpanKind.SERVER
     w3c: list[Any] = [None]
-    new, tracer = DormantSpan.__new__, start.tracer
+    new, tracer, put = DormantSpan.__new__, start.tracer, dict.__setitem__
 
     def before_request() -> None:
         context = _current_request_context()
@@ -108,18 +108,21 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
             span = start.span(context, request, environ, parent, kind)
             # The hook may have put something into the context.
             parent = get()
-        inside = {**parent, span_in_context: span}
+        # A context takes nothing once it is made: so it does by the way of every other dictionary.
+        inside = Context(parent)
+        put(inside, span_in_context, span)
         if comment is not None:
-            told = inside[_COMMENTER_KEY] = comment.framework.copy()
             rule = request.url_rule
+            told = comment.framework.copy()
             if rule is not None:
                 if controller:
                     told["controller"] = rule.endpoint
                 if route:
                     told["route"] = rule.rule
+            put(inside, _COMMENTER_KEY, told)
         environ[span_key] = span
         # The context of the request itself has it: a copy of it, in another thread, has not.
-        context.otel_distro_begun = (token, set_current(Context(inside)), span)
+        context.otel_distro_begun = (token, set_current(inside), span)
 
     if provider is not None:
         sleepers[before_request] = provider

@@ -50,7 +50,7 @@ def serving(
             size == exchange.whole >= 0 == exchange.size
             and type(body) is whole_body
             and exchange.method != "HEAD"
-            and not exchange.in_process
+            and ("SERVER_SOFTWARE" in environ or not exchange.in_process)
         ):
             exchange.size = size
             exchange.record()
