@@ -131,5 +131,9 @@ def lines() -> dict[str, bytes]:
         "a template": b"{{ .Values.x }} ${env:HOME} $$ %s %(x)s",
         "HTML": b"<script>alert(1)</script>",
         "a bulk action": b'{"delete":{"_index":"python-app-2026.11.24","_id":"x"}}',
+        "a key inside of ours, a space before its colon": begin + b'"level.foo" : 1}',
+        "a dot by escape in a key": begin + b'"level\\u002efoo":1}',
+        "an underscore by escape in a key": begin + b'"\\u005fid":1}',
+        "a dot and a quote in a key": begin + b'"level.\\"":1}',
         "a carriage return": begin + b'"message":"x"}\r',
     }

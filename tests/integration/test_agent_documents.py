@@ -190,6 +190,7 @@ def test_a_record_without_a_timestamp_is_kept(agent: Agent) -> None:
         "{broken",
         '{"a": 1}{"b": 2}',
         '{"a": 1} more {}',
+        '{"\u00e9\u00e9": 1}x}',
         '{"a": 1',
         '["a", "list"]',
         '"a text"',
