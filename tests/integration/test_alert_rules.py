@@ -151,7 +151,7 @@ def test_the_alertmanager_takes_its_configuration(tmp_path: Path) -> None:
     said = alertmanager.amtool("check-config", tmp_path / "alertmanager.yml")
     assert "SUCCESS" in said
     assert "2 receivers" in said
-    assert "3 inhibit rules" in said
+    assert "4 inhibit rules" in said
 
 
 def test_a_mistyped_alertmanager_configuration_is_refused(tmp_path: Path) -> None:
