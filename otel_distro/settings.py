@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otel_distro.errors import InputError
 from otel_distro.variables import VARIABLES
@@ -20,6 +19,8 @@ OTLP_ENDPOINTS: Final = (
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
 )
 
+_SECRETS: Final = frozenset(("elasticsearch_url", "elasticsearch_api_key", "elasticsearch_password"))
+
 
 def reference_table() -> str:
     """Return the table of all variables as Markdown; the reference page of the docs is made from it."""
@@ -30,8 +31,7 @@ def reference_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Typed settings of one process, immutable and safe to share between threads.
 
     `problems` holds one sentence for each variable whose value could not be used; the default stands in its place.
@@ -78,10 +78,10 @@ class Settings:
     series_limits: tuple[tuple[str, int], ...]
     gauge_rule: str
     gauge_rules: tuple[tuple[str, str], ...]
-    elasticsearch_url: str = field(repr=False)  # a URL may hold a password
-    elasticsearch_api_key: str = field(repr=False)
+    elasticsearch_url: str
+    elasticsearch_api_key: str
     elasticsearch_username: str
-    elasticsearch_password: str = field(repr=False)
+    elasticsearch_password: str
     elasticsearch_ca_certs: str
     elasticsearch_index_prefix: str
     elasticsearch_replicas: int | None
@@ -98,6 +98,11 @@ class Settings:
     redact: bool
     redact_names: tuple[str, ...]
     problems: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return all but what is, or may hold, a password."""
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name not in _SECRETS)
+        return f"Settings({', '.join(shown)})"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -163,4 +168,4 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if not environ.get(name, "").strip()}
 
 
-assert {variable.field for variable in VARIABLES} == {item.name for item in fields(Settings)} - {"problems"}  # noqa: S101 -- the table and the class are one thing
+assert {variable.field for variable in VARIABLES} == {*Settings._fields} - {"problems"}  # noqa: S101 -- the table and the class are one thing

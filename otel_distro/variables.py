@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from otel_distro.errors import InputError
@@ -22,8 +20,7 @@ _LEVELS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One environment variable.
 
     `parse` turns the text into the value and raises `InputError` with what would be right; `default` is the text that
@@ -36,7 +33,7 @@ class Variable:
     unit: str
     default: str
     sentence: str
-    parse: Callable[[str], Any] = dataclass_field(repr=False)
+    parse: Callable[[str], Any]
 
 
 def _text(value: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -82,7 +81,7 @@ def test_a_wrong_value_gives_one_sentence_with_variable_value_and_substitute(
 ) -> None:
     settings = Settings.from_environ({name: value})
     assert settings.problems == (problem,)
-    assert settings == Settings(**{**vars(Settings.from_environ({})), "problems": (problem,)})
+    assert settings == Settings(**{**Settings.from_environ({})._asdict(), "problems": (problem,)})
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
@@ -125,7 +124,7 @@ def test_defaults_are_for_unset_variables_only() -> None:
 
 
 def test_every_setting_has_one_variable_and_every_default_can_be_parsed() -> None:
-    assert sorted(v.field for v in VARIABLES) == sorted(f.name for f in fields(Settings) if f.name != "problems")
+    assert sorted(v.field for v in VARIABLES) == sorted(name for name in Settings._fields if name != "problems")
     assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
     for variable in VARIABLES:
         variable.parse(variable.default)
@@ -135,3 +134,12 @@ def test_the_reference_table_has_a_row_for_each_variable() -> None:
     rows = reference_table().splitlines()
     assert len(rows) == len(VARIABLES) + 2
     assert all(row.count("|") == 6 for row in rows)
+
+
+def test_passwords_are_not_shown() -> None:
+    names = ("URL", "API_KEY", "PASSWORD")
+    given = {f"OTEL_DISTRO_ELASTICSEARCH_{name}": "https://u:hunter2@es" for name in names}
+    settings = Settings.from_environ(given)
+    assert settings.elasticsearch_url == "https://u:hunter2@es"
+    assert "hunter2" not in repr(settings)
+    assert "exit_timeout=3.0" in repr(settings)
