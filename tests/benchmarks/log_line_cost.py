@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,11 +90,34 @@ def _set_up(variant: str, path: str) -> None:
     configure_logging(settings, _provider() if variant == OURS[1] else None)
 
 
-def _provider() -> Any:
-    """Return a provider whose records go nowhere: what the bridge costs, without what the network does."""
-    from opentelemetry.sdk._logs import LoggerProvider
+class _Nowhere:
+    """An exporter that encodes what it gets for OTLP, and keeps nothing of it."""
 
-    return LoggerProvider(shutdown_on_exit=False)
+    def export(self, batch: Sequence[Any]) -> Any:
+        from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+        from opentelemetry.sdk._logs.export import LogRecordExportResult
+
+        from otel_distro.otlp_logs import faster
+
+        assert faster(encode_logs)(batch).SerializeToString()
+        return LogRecordExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Nothing to do."""
+
+
+def _provider() -> Any:
+    """Return a provider whose records are encoded and go nowhere: all but what the network costs."""
+    from opentelemetry.sdk.resources import Resource
+
+    from otel_distro import otlp_logs
+    from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
+    from otel_distro.delivery.sender import Sender
+    from otel_distro.internals.logs import start_log_export
+
+    sender = Sender("logs", _Nowhere())
+    box = Outbox("logs", sender, Batching(1, 512, 1 << 20), otlp_logs.size_of, made_of=otlp_logs.made)
+    return start_log_export(Resource({}), lambda readable: [LogOutbox(box, readable)], {})
 
 
 def work(variant: str, path: str) -> None:
