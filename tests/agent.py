@@ -17,6 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_distro.analyzer.elastic_template import templates
+from tests.full_disk import SmallDisk
 from tests.processes import ROOT
 from tests.services.collector import Collector
 from tests.services.elasticsearch import Elasticsearch
@@ -38,8 +39,10 @@ class Agent(Collector):
         folder: Path,
         env: Mapping[str, str] | None = None,
         configs: Sequence[Path] = (AGENT,),
+        disk: SmallDisk | None = None,
     ) -> None:
-        """Prepare it; log files are `logs/*` in `folder`."""
+        """Prepare it; log files are `logs/*` in `folder`, and it runs where `disk` is."""
+        self._disk = disk
         self.prefix = f"python-app-{uuid.uuid4().hex[:8]}"
         self.elasticsearch = elasticsearch
         self.logs = folder / "logs"
@@ -59,7 +62,8 @@ class Agent(Collector):
 
     def command(self) -> Sequence[str | Path]:
         """Return the command with the receivers' batches off."""
-        return [*super().command(), SYNCHRONOUS]
+        command = [*super().command(), SYNCHRONOUS]
+        return self._disk.inside(command) if self._disk else command
 
     @property
     def indices(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from typing_extensions import Self
 from otel_distro.analyzer.taken import records
 from tests.agent import AGENT, Agent, install_templates
 from tests.bulk_proxy import BulkProxy, Mode
+from tests.full_disk import SmallDisk
 from tests.pipeline_ledger import Outcome, PipelineLedger
 from tests.pipeline_senders import Lives, LogFile, Sender
 from tests.services.elasticsearch import Elasticsearch
@@ -38,6 +39,8 @@ class Run:
     elasticsearch: Elasticsearch
     folder: Path
     configs: Sequence[Path] = (AGENT,)
+    env: Mapping[str, str] = field(default_factory=dict)
+    disk: SmallDisk | None = None  # where the Collector runs
     kills: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -45,9 +48,8 @@ class Run:
         install_templates(self.elasticsearch)
         self.proxy = BulkProxy(self.elasticsearch.port)
         self.proxy.__enter__()
-        self.agent = Agent(
-            self.binary, self.elasticsearch, self.folder, {"ELASTICSEARCH_URL": self.proxy.url}, self.configs
-        )
+        env = {**self.env, "ELASTICSEARCH_URL": self.proxy.url}
+        self.agent = Agent(self.binary, self.elasticsearch, self.folder, env, self.configs, self.disk)
         self.ledger, self.lives, self.file = PipelineLedger(), Lives(), LogFile(self.agent)
         self.senders = [Sender(way, self.agent, self.file, self.lives, self.ledger) for way in WAYS]
         try:

@@ -146,12 +146,15 @@ def test_what_is_no_json_number_is_refused_counted_and_stored_from_what_was_take
     assert stored == dict.fromkeys(names)
 
 
-def test_a_record_above_the_usual_size_of_a_batch_is_stored(agent: Agent) -> None:
+@pytest.mark.parametrize("size", [6_000_000, 10_000_000])
+def test_a_record_above_the_usual_size_of_a_batch_is_stored(agent: Agent, size: int) -> None:
     agent.elasticsearch.delete(agent.indices)
-    large = {"timestamp": MOMENT, "message": "x" * 6_000_000}
-    agent.write(line(**large, log_id="large file"))
-    assert agent.tcp(line(**large, log_id="large tcp"))
-    wait_until(lambda: has(agent, "large file") and has(agent, "large tcp"), 60, what="both records", every=0.3)
+    large = {"timestamp": MOMENT, "message": "x" * size}
+    ids = [f"{size} {way}" for way in ("file", "tcp", "otlp")]
+    agent.write(line(**large, log_id=ids[0]))
+    assert agent.tcp(line(**large, log_id=ids[1]))
+    assert agent.otlp({**large, "log_id": ids[2]})
+    wait_until(lambda: all(has(agent, log_id) for log_id in ids), 60, what=lambda: refusals(agent), every=0.3)
 
 
 def test_hostile_ids_are_stored(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
