@@ -6,24 +6,20 @@ In the place of the SDK's batch processors, which cannot end within a given time
 from __future__ import annotations
 
 import copy
-import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from otel_distro.delivery.closing import Closing
 from otel_distro.delivery.ledger import EXIT, FULL
 from otel_distro.delivery.sender import Sender
-from otel_distro.delivery.worker import Worker
 
 # A gRPC receiver takes 4 MiB by default; what has so many bytes of JSON has at most about twice as many of OTLP.
 REQUEST_LIMIT: Final = 2 * 1000 * 1000
-# Seconds; a thread in the middle of a gRPC call must leave it before the interpreter goes.
-_LEAVING: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Batching:
     capacity: int
 
 
-class Outbox:
+class Outbox(Closing):
     """Queue of one exporter; thread and fork safe: a forked child begins with an empty one.
 
     When it is full the oldest goes. `made_of` makes of an item, when its turn comes, what it was put for; called again
@@ -53,27 +49,17 @@ class Outbox:
         form_of: Callable[[Any], Any] | None = None,
         made_of: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.sender = sender
-        self.ledger = sender.ledger
         self._batch = min(batching.batch, batching.capacity)
         self._capacity = batching.capacity
         self._size_of = size_of
         self._form_of = form_of
         self._made_of = made_of
-        self._limit = limit
-        self._closed = False
-        self._waiter: Any = None
-        self._after_fork()
-        # Before the worker's own, which begins to work at once.
-        os.register_at_fork(after_in_child=self._after_fork)
-        self._worker = Worker(name, batching.delay, self._work)
+        self._open(name, sender, batching.delay, limit)
 
-    def _after_fork(self) -> None:
-        """Begin with nothing: what the parent has queued, it sends itself."""
+    def _forget(self) -> None:
         self._queue: deque[Any] = deque()
         # The batch that is being sent; who takes it out enters what became of it.
         self._flying: deque[list[Any]] = deque()
-        self.sender.relax()
 
     def put(self, item: Any) -> None:
         """Have an item sent; never waits."""
@@ -86,38 +72,6 @@ class Outbox:
             if len(queue) > self._capacity and _taken(queue) is not None:
                 self.ledger.drop(FULL)
             self._worker.ring()
-
-    def flush(self, seconds: float) -> bool:
-        """Wait until all has been sent or given up, at most so long; say whether that is so."""
-        return bool(self._worker.ask().acquire(timeout=max(0.0, seconds)))
-
-    def hurry(self, deadline: float) -> None:
-        """Begin to send all, to be done by the deadline (`time.monotonic`)."""
-        self.sender.hurry(deadline)
-        self._waiter = self._worker.ask()
-
-    def wait(self, deadline: float) -> None:
-        """Wait for it, and give up what is not sent by then."""
-        if not self._waiter.acquire(timeout=max(0.0, deadline - monotonic())):
-            self._give_up()
-        self.sender.relax()
-
-    def close(self) -> None:
-        """End for good: what comes from now on is dropped."""
-        if not self._closed:
-            self._closed = True
-            self._worker.stop()
-            self._give_up()
-            self.sender.close()
-            self._worker.join(_LEAVING)
-
-    def end(self) -> None:
-        """Send what waits, within the limit, and end."""
-        if not self._closed:
-            deadline = monotonic() + self._limit
-            self.hurry(deadline)
-            self.wait(deadline)
-            self.close()
 
     def _give_up(self) -> None:
         number = 0

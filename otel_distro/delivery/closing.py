@@ -1,0 +1,78 @@
+"""The end of what is sent by a thread: begun with a deadline, waited for, and what did not go by then is counted."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import Any, Final
+
+from otel_distro.delivery.sender import Sender
+from otel_distro.delivery.worker import Worker
+
+# Seconds; a thread in the middle of a gRPC call must leave it before the interpreter goes.
+_LEAVING: Final = 0.05
+
+
+class Closing:
+    """A sender with its thread, which can end within a given time; subclasses have the work.
+
+    Thread and fork safe: a forked child has a thread of its own and begins with nothing.
+    """
+
+    def _open(self, name: str, sender: Sender, seconds: float, limit: float) -> None:
+        """Start the thread, which works every so many seconds; its end may take `limit` seconds."""
+        self.sender = sender
+        self.ledger = sender.ledger
+        self._limit = limit
+        self._closed = False
+        self._waiter: Any = None
+        self._after_fork()
+        # Before the worker's own, which begins to work at once.
+        os.register_at_fork(after_in_child=self._after_fork)
+        self._worker = Worker(name, seconds, self._work)
+
+    def _after_fork(self) -> None:
+        """Begin with nothing: what the parent has, it sends itself."""
+        self._forget()
+        self.sender.relax()
+
+    def hurry(self, deadline: float) -> None:
+        """Begin to send all, to be done by the deadline (`time.monotonic`)."""
+        self.sender.hurry(deadline)
+        self._waiter = self._worker.ask()
+
+    def wait(self, deadline: float) -> None:
+        """Wait for it, and give up what is not sent by then."""
+        if not self._waiter.acquire(timeout=max(0.0, deadline - monotonic())):
+            self._give_up()
+        self.sender.relax()
+
+    def close(self) -> None:
+        """End for good: what comes from now on is dropped."""
+        if not self._closed:
+            self._closed = True
+            self._worker.stop()
+            self._give_up()
+            self.sender.close()
+            self._worker.join(_LEAVING)
+
+    def end(self, seconds: float | None = None) -> None:
+        """Send what there is and end, within the limit and at most so long."""
+        if not self._closed:
+            deadline = monotonic() + (self._limit if seconds is None else min(self._limit, seconds))
+            self.hurry(deadline)
+            self.wait(deadline)
+            self.close()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all has been sent or given up, at most so long; say whether that is so."""
+        return bool(self._worker.ask().acquire(timeout=max(0.0, seconds)))
+
+    def _work(self, rung: bool, everything: bool) -> None:
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        raise NotImplementedError
+
+    def _give_up(self) -> None:
+        raise NotImplementedError
