@@ -18,7 +18,7 @@ QUEUE = "exporter_elasticsearch__logs"
 def fill(run: Run) -> None:
     """Take the last block while the queue grows.
 
-    While there is none Elasticsearch answers, and the Collector is killed and starts.
+    While there is none the Collector is killed and starts, and then Elasticsearch answers.
     """
     assert run.disk
     run.disk.reserve(QUEUE, 3 * LIMIT)  # as docs/pipeline.md says
@@ -27,14 +27,11 @@ def fill(run: Run) -> None:
     run.disk.fill()
     wait_until(lambda: "no space left on device" in run.agent.log, what="a write that the disk refuses")
     time.sleep(2)
-    run.proxy.mode = Mode.FORWARD
-    time.sleep(2)
     run.kill_collector()
-    run.proxy.mode = Mode.REFUSE
     run.agent.start()
     time.sleep(1)
     run.proxy.mode = Mode.FORWARD
-    time.sleep(1)
+    time.sleep(2)
     run.disk.free()
 
 
