@@ -427,6 +427,24 @@ def test_a_body_that_may_be_another_is_counted_as_it_is_sent(
     assert current_request.get() is None
 
 
+def test_a_body_that_a_middleware_has_put_in_place_of_the_known_one_is_counted_as_it_is_sent(
+    recorder: Recorder,
+) -> None:
+    known = telling(5, b"hello", announced=5, closed=[])
+
+    def middleware(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        yield from [bytes(reversed(chunk)) for chunk in known(environ, start_response)]
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = middleware(environ, start_response)
+        return [next(iter(body)), *body]
+
+    server = Server(recorder, application)
+    assert recorder.records == []
+    assert server.send() == b"olleh"
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+
+
 def test_a_context_that_outlives_a_response_holds_nothing_of_the_server(recorder: Recorder) -> None:
     contexts = []
 
