@@ -147,6 +147,8 @@ def _has_ended(connection: HTTPConnection) -> bool:
     """Say whether the other side has closed the connection, or said what nobody has asked for."""
     if connection.sock is None:
         return False
+    if not hasattr(select, "poll"):  # eventlet takes it away, and some systems have none
+        return bool(select.select([connection.sock], [], [], 0)[0])
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -84,8 +85,13 @@ def test_requests_go_over_one_connection_as_they_are(server: Server) -> None:
     assert all(headers["content-type"] == "application/x-protobuf" for _, _, headers, _ in server.got)
 
 
+@pytest.mark.parametrize("polls", [True, False], ids=["poll", "as eventlet leaves it"])
 @pytest.mark.parametrize("path", ["/close", "/leave", "/long"])
-def test_a_connection_that_cannot_be_used_again_is_followed_by_another(server: Server, path: str) -> None:
+def test_a_connection_that_cannot_be_used_again_is_followed_by_another(
+    server: Server, path: str, polls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not polls:
+        monkeypatch.delattr(select, "poll")
     transport = PlainTransport()
     assert post(transport, server.url + path).status_code == 200
     time.sleep(0.1)  # the server's end is on its way
