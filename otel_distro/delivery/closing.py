@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from time import monotonic
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from otel_distro.delivery.worker import Worker
 _LEAVING: Final = 0.05
 
 
-class Closing:
+class Closing(ABC):
     """A sender with its thread, which can end within a given time; subclasses have the work.
 
     Thread and fork safe: a forked child has a thread of its own and begins with nothing.
@@ -68,11 +69,14 @@ class Closing:
         """Wait until all has been sent or given up, at most so long; say whether that is so."""
         return bool(self._worker.ask().acquire(timeout=max(0.0, seconds)))
 
+    @abstractmethod
     def _work(self, rung: bool, everything: bool) -> None:
-        raise NotImplementedError
+        """Send, as a `Worker` asks for it."""
 
+    @abstractmethod
     def _forget(self) -> None:
-        raise NotImplementedError
+        """Have nothing to send: at the beginning, and in a forked child."""
 
+    @abstractmethod
     def _give_up(self) -> None:
-        raise NotImplementedError
+        """Count what is not sent as dropped, and forget it."""
