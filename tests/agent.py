@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,6 +89,21 @@ class Agent(Collector):
             connection.shutdown(socket.SHUT_WR)
             return connection.recv(1) == b""
         return False
+
+    def tcp_until_known(self, *lines: str | bytes) -> bool:
+        """Send lines and return whether they are known to be stored, as docs/pipeline.md says under TCP.
+
+        A Collector that is killed closes a connection like one that acknowledges; but it is another one after that.
+        """
+        life = self._up_since()
+        return life is not None and self.tcp(*lines) and self._up_since() == life
+
+    def _up_since(self) -> str | None:
+        """Return since when the Collector runs, as its health check says; None while it does not."""
+        with suppress(OSError, HTTPException):
+            answer = request(f"http://{self.env['HEALTH_ENDPOINT']}/", seconds=5)
+            return str(json.loads(answer.body)["upSince"]) if answer.status == 200 else None
+        return None
 
     def otlp(self, *documents: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> bool:
         """Export documents as records and return whether that was acknowledged."""

@@ -6,10 +6,13 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from typing_extensions import Self
 
 from tests.processes import AppProcess
+
+QUEUE: Final = "exporter_elasticsearch__logs"  # the file of agent.yaml's queue, as file_storage names it
 
 
 class SmallDisk:
@@ -43,11 +46,9 @@ class SmallDisk:
         """Where this process finds the disk."""
         return Path(f"/proc/{self._holder.pid}/root{self._folder}")
 
-    def reserve(self, name: str, number: int) -> None:
-        """Give so many bytes of the disk to a file that is there; its length stays what it is."""
-        file = self._folder / name
-        command = self.inside(["fallocate", "--keep-size", f"--length={number}", file])
-        subprocess.run(command, check=True, timeout=30)
+    def run(self, script: str) -> None:
+        """Run a script of the shell in the folder of which the disk is."""
+        subprocess.run(self.inside(["sh", "-ec", f"cd '{self._folder.parent}'\n{script}"]), check=True, timeout=30)
 
     def fill(self) -> None:
         """Take every block that is left."""

@@ -15,7 +15,7 @@ from tests.agent import AGENT, Agent, install_templates
 from tests.bulk_proxy import BulkProxy, Mode
 from tests.full_disk import SmallDisk
 from tests.pipeline_ledger import Outcome, PipelineLedger
-from tests.pipeline_senders import Lives, LogFile, Sender
+from tests.pipeline_senders import LogFile, Sender
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
@@ -50,8 +50,8 @@ class Run:
         self.proxy.__enter__()
         env = {**self.env, "ELASTICSEARCH_URL": self.proxy.url}
         self.agent = Agent(self.binary, self.elasticsearch, self.folder, env, self.configs, self.disk)
-        self.ledger, self.lives, self.file = PipelineLedger(), Lives(), LogFile(self.agent)
-        self.senders = [Sender(way, self.agent, self.file, self.lives, self.ledger) for way in WAYS]
+        self.ledger, self.file = PipelineLedger(), LogFile(self.agent)
+        self.senders = [Sender(way, self.agent, self.file, self.ledger) for way in WAYS]
         try:
             self.agent.start()
         except BaseException:
@@ -119,8 +119,7 @@ class Run:
         return {record.id for record in records(Path(self.agent.env["STORAGE_DIR"]) / "taken", 24)}
 
     def kill_collector(self) -> None:
-        """Kill the Collector; what is acknowledged from now on is of its next life."""
-        self.lives.ended += 1
+        """Kill the Collector."""
         self.kills += 1
         self.agent.kill()
 

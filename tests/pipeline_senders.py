@@ -14,17 +14,6 @@ from tests.pipeline_ledger import PipelineLedger, Record
 BATCH: Final = 10
 
 
-class Lives:
-    """How often the Collector was killed.
-
-    Its end looks to a TCP client like an acknowledgement, so what was sent in a life that has ended is sent again.
-    """
-
-    def __init__(self) -> None:
-        """Begin with the first life."""
-        self.ended = 0
-
-
 class LogFile:
     """The application's log file and both ways of rotating it; one rotation or write at a time.
 
@@ -63,12 +52,11 @@ class LogFile:
 class Sender(threading.Thread):
     """Sends records by one way, as fast as `pace` says; the ledger owes what was acknowledged."""
 
-    def __init__(self, way: str, agent: Agent, file: LogFile, lives: Lives, ledger: PipelineLedger) -> None:
+    def __init__(self, way: str, agent: Agent, file: LogFile, ledger: PipelineLedger) -> None:
         """Prepare it for the way `file`, `tcp` or `otlp`."""
         super().__init__(name=way, daemon=True)
         self._agent = agent
         self._file = file
-        self._lives = lives
         self._ledger = ledger
         self._wanted = 0
         self._pause = 0.0
@@ -121,7 +109,6 @@ class Sender(threading.Thread):
         """Send the records once and return whether they were acknowledged."""
         if self.name == "file":
             return self._file.write(records)
-        life = self._lives.ended
         if self.name == "otlp":
             return self._agent.otlp(*records)
-        return self._agent.tcp(*(line(**record) for record in records)) and life == self._lives.ended
+        return self._agent.tcp_until_known(*(line(**record) for record in records))

@@ -1,31 +1,45 @@
-"""The disk of the queue has no block left: who sends is held up, nothing is lost, and it goes on by itself."""
+"""The disk of the queue has no block left: with its share of it the queue loses nothing, and without it does."""
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
+from typing import Final
 
 from tests.bulk_proxy import Mode
-from tests.full_disk import SmallDisk
+from tests.full_disk import QUEUE, SmallDisk
 from tests.pipeline_faults import Fault, Run
+from tests.processes import ROOT
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
-LIMIT = 2_000_000
-QUEUE = "exporter_elasticsearch__logs"
+LIMIT: Final = 2_000_000
+ENV: Final = {"QUEUE_BYTES": str(LIMIT), "TAKEN_MEGABYTES": "2"}
+NO_BLOCK: Final = "no space left on device"
 
 
-def fill(run: Run) -> None:
+def share() -> str:
+    """Return the commands of docs/pipeline.md that give the queue its share, for a small queue."""
+    written: str
+    document = (ROOT / "docs" / "pipeline.md").read_text()
+    (written,) = re.findall(r"^```sh\n([^`]*fallocate[^`]*)```", document, re.MULTILINE)
+    assert QUEUE in written
+    return written.replace("=4GiB", f"={4 * LIMIT}")
+
+
+def fill_and_kill(run: Run) -> None:
     """Take the last block while the queue grows.
 
     While there is none the Collector is killed and starts, and then Elasticsearch answers.
     """
     assert run.disk
-    run.disk.reserve(QUEUE, 3 * LIMIT)  # as docs/pipeline.md says
     run.proxy.mode = Mode.REFUSE
     wait_until(lambda: run.agent.metric("otelcol_exporter_queue_size", exporter="elasticsearch") > LIMIT / 2, 60)
     run.disk.fill()
-    wait_until(lambda: "no space left on device" in run.agent.log, what="a write that the disk refuses")
+    refused = "otelcol_exporter_send_failed_log_records"  # as docs/pipeline.md says
+    wait_until(lambda: run.agent.metric(refused, exporter="file/taken") > 0, what="a write that the disk refuses")
+    assert f"taken/logs.otlp: {NO_BLOCK}" in run.agent.log
     time.sleep(2)
     run.kill_collector()
     run.agent.start()
@@ -38,10 +52,21 @@ def fill(run: Run) -> None:
 def test_a_disk_that_others_have_filled_holds_up_who_sends_and_loses_nothing(
     collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
 ) -> None:
-    env = {"QUEUE_BYTES": str(LIMIT), "TAKEN_MEGABYTES": "2"}
+    with SmallDisk(tmp_path / "storage", 24) as disk:
+        disk.run(share())
+        with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV, disk=disk) as run:
+            run.through([Fault("the disk is full", 5, fill_and_kill)], records=9_000)
+            run.outcome().check()
+            assert f"{QUEUE}: {NO_BLOCK}" not in run.agent.log
+
+
+def test_a_queue_without_its_share_of_that_disk_loses_what_it_cannot_note(
+    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
+) -> None:
     with (
         SmallDisk(tmp_path / "storage", 24) as disk,
-        Run(collector_binary, elasticsearch_server, tmp_path, env=env, disk=disk) as run,
+        Run(collector_binary, elasticsearch_server, tmp_path, env=ENV, disk=disk) as run,
     ):
-        run.through([Fault("the disk is full", 5, fill)], records=9_000)
-        run.outcome().check()
+        run.through([Fault("the disk is full", 5, fill_and_kill)], records=9_000)
+        assert run.outcome_of_what_comes().lost
+        assert f"{QUEUE}: {NO_BLOCK}" in run.agent.log

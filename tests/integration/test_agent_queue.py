@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import yaml
 
 from tests.bulk_proxy import Mode
 from tests.pipeline_faults import Fault, Run
+from tests.pipeline_ledger import Outcome
+from tests.processes import ROOT
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
@@ -41,13 +48,20 @@ def fill_and_kill(run: Run) -> None:
     run.proxy.mode = Mode.FORWARD
 
 
-def fill_and_stop(run: Run) -> None:
-    """Stop the Collector in order (SIGTERM) when the queue is full."""
+def stop_while_files_wait(run: Run, number: int) -> Outcome:
+    """Fill the queue from the file alone, end the Collector by a signal as Docker does, and start it again."""
+    run.proxy.mode = Mode.REFUSE
+    lines = [run.ledger.make("file", place) for place in range(6_000)]
+    run.file.write(lines)
+    run.ledger.owe(lines)
     fill(run)
-    run.lives.ended += 1
-    run.agent.stop(timeout=5)
+    os.kill(run.agent.pid, number)
+    with suppress(AssertionError):
+        wait_until(lambda: not run.agent.running, 10)  # then it is killed
+    run.agent.kill()
     run.agent.start()
     run.proxy.mode = Mode.FORWARD
+    return run.outcome_of_what_comes()
 
 
 def test_a_full_queue_holds_up_who_sends_and_loses_nothing(
@@ -66,12 +80,19 @@ def test_a_collector_that_is_killed_while_files_wait_loses_nothing(
         run.outcome().check()
 
 
-def test_a_collector_that_is_stopped_while_files_wait_loses_no_more_than_the_lines_in_its_hands(
+def test_the_stop_signal_of_compose_yaml_loses_nothing_while_files_wait(
     collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
 ) -> None:
     with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
-        run.through([Fault("stopped while the queue is full", 3, fill_and_stop)], records=4_500)
-        outcome = run.outcome_of_what_comes()
-        assert len(outcome.lost) <= 100  # of one file; docs/pipeline.md
-        assert all(name.startswith("file-") for name in outcome.lost)
+        compose = yaml.safe_load((ROOT / "collector-config" / "compose.yaml").read_text())
+        name = compose["services"]["collector"].get("stop_signal", "SIGTERM")
+        stop_while_files_wait(run, signal.Signals[name]).check()
+
+
+def test_a_stop_in_order_while_files_wait_loses_the_lines_in_its_hands(
+    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
+) -> None:
+    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
+        outcome = stop_while_files_wait(run, signal.SIGTERM)
+        assert 0 < len(outcome.lost) <= 100  # of one file
         assert not outcome.doubled | outcome.strange | outcome.changed

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.full_disk import QUEUE
 from tests.processes import ROOT
 from tests.services import alertmanager, elasticsearch
 from tests.services.collector import COMPONENTS
@@ -43,7 +44,7 @@ def script(name: str) -> str:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_each_image_is_pinned_to_a_release(name: str) -> None:
-    assert re.fullmatch(r"[a-z./-]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+    assert re.fullmatch(r"[a-z./-]+:(v?\d+\.\d+\.\d+|\d+\.\d+-slim)", SERVICES[name]["image"])
 
 
 def test_collector_and_elasticsearch_are_the_releases_that_the_tests_run() -> None:
@@ -78,12 +79,14 @@ def test_each_service_is_waited_for_by_a_health_check_or_its_end(name: str) -> N
         else:
             assert how["condition"] == "service_completed_successfully"
             assert SERVICES[other]["restart"] == "on-failure"
-    assert ("healthcheck" in service) == (name not in ("setup", "collector"))
+    assert ("healthcheck" in service) == (name not in ("setup", "share", "collector"))
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_nobody_listens_for_other_machines(name: str) -> None:
     service = SERVICES[name]
+    if service["network_mode"] == "none":
+        return
     assert service["network_mode"] == "host"
     said = filled_in(yaml.safe_dump(service))
     assert "127.0.0.1" in said
@@ -106,6 +109,22 @@ def test_the_collector_has_no_lines_that_are_in_no_queue() -> None:
     assert "/etc/otelcol/agent.yaml" in targets
     assert SERVICES["collector"]["environment"]["STORAGE_DIR"] in targets
     assert str(Path(SERVICES["collector"]["environment"]["LOG_GLOB"]).parent) in targets
+
+
+def test_the_queue_has_its_share_of_the_disk_before_the_collector_starts(tmp_path: Path) -> None:
+    share, collector = SERVICES["share"], SERVICES["collector"]
+    assert collector["depends_on"]["share"] == {"condition": "service_completed_successfully"}
+    assert share["environment"]["STORAGE_DIR"] == collector["environment"]["STORAGE_DIR"]
+    assert share["environment"]["QUEUE_BYTES"] == collector["environment"]["QUEUE_BYTES"]
+    assert [volume for volume in mounts(collector) if volume in mounts(share)] == mounts(share)
+    env = {**os.environ, "STORAGE_DIR": str(tmp_path), "QUEUE_BYTES": "1000000"}
+    for _ in range(2):  # again, it changes nothing
+        subprocess.run(["sh", "-ec", script("share")], env=env, check=True, timeout=60)
+        (file,) = tmp_path.iterdir()
+        assert (file.name, file.stat().st_size, file.stat().st_mode & 0o777) == (QUEUE, 0, 0o600)
+        assert file.stat().st_blocks * 512 >= 4_000_000
+    too_much = {**env, "QUEUE_BYTES": str(10**15)}
+    assert subprocess.run(["sh", "-ec", script("share")], env=too_much, check=False, timeout=60).returncode != 0
 
 
 def test_the_set_up_installs_both_templates_in_a_real_elasticsearch(elasticsearch_server: Elasticsearch) -> None:
