@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.bulk_proxy import Mode
@@ -19,6 +21,13 @@ from tests.support import wait_until
 
 LIMIT = 1_000_000  # not less than a batch
 ENV = {"QUEUE_BYTES": str(LIMIT)}
+
+
+@pytest.fixture
+def run(collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path) -> Iterator[Run]:
+    """Start a Collector whose queue is soon full."""
+    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
+        yield run
 
 
 def fill(run: Run) -> None:
@@ -64,35 +73,23 @@ def stop_while_files_wait(run: Run, number: int) -> Outcome:
     return run.outcome_of_what_comes()
 
 
-def test_a_full_queue_holds_up_who_sends_and_loses_nothing(
-    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
-) -> None:
-    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
-        run.through([Fault("the queue is full", 3, fill_and_go_on)], records=4_500)
-        run.outcome().check()
+def test_a_full_queue_holds_up_who_sends_and_loses_nothing(run: Run) -> None:
+    run.through([Fault("the queue is full", 3, fill_and_go_on)], records=4_500)
+    run.outcome().check()
 
 
-def test_a_collector_that_is_killed_while_files_wait_loses_nothing(
-    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
-) -> None:
-    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
-        run.through([Fault("killed while the queue is full", 3, fill_and_kill)], records=4_500)
-        run.outcome().check()
+def test_a_collector_that_is_killed_while_files_wait_loses_nothing(run: Run) -> None:
+    run.through([Fault("killed while the queue is full", 3, fill_and_kill)], records=4_500)
+    run.outcome().check()
 
 
-def test_the_stop_signal_of_compose_yaml_loses_nothing_while_files_wait(
-    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
-) -> None:
-    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
-        compose = yaml.safe_load((ROOT / "collector-config" / "compose.yaml").read_text())
-        name = compose["services"]["collector"].get("stop_signal", "SIGTERM")
-        stop_while_files_wait(run, signal.Signals[name]).check()
+def test_the_stop_signal_of_compose_yaml_loses_nothing_while_files_wait(run: Run) -> None:
+    compose = yaml.safe_load((ROOT / "collector-config" / "compose.yaml").read_text())
+    name = compose["services"]["collector"].get("stop_signal", "SIGTERM")
+    stop_while_files_wait(run, signal.Signals[name]).check()
 
 
-def test_a_stop_in_order_while_files_wait_loses_the_lines_in_its_hands(
-    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
-) -> None:
-    with Run(collector_binary, elasticsearch_server, tmp_path, env=ENV) as run:
-        outcome = stop_while_files_wait(run, signal.SIGTERM)
-        assert 0 < len(outcome.lost) <= 100  # of one file
-        assert not outcome.doubled | outcome.strange | outcome.changed
+def test_a_stop_in_order_while_files_wait_loses_the_lines_in_its_hands(run: Run) -> None:
+    outcome = stop_while_files_wait(run, signal.SIGTERM)
+    assert 0 < len(outcome.lost) <= 100  # of one file
+    assert not outcome.doubled | outcome.strange | outcome.changed
