@@ -10,6 +10,7 @@ does nothing.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -34,7 +35,7 @@ BoundT = TypeVar("BoundT", BoundCounter, BoundGauge, BoundHistogram)
 Bind = Callable[[Attributes], BoundT]
 
 
-class Declared(Generic[BoundT]):
+class Declared(ABC, Generic[BoundT]):
     """A declared metric: `labels` gives the series to measure with; without declared labels it is its own one series.
 
     Safe in any thread and after a fork.
@@ -53,8 +54,9 @@ class Declared(Generic[BoundT]):
         self._children: dict[tuple[str, ...], BoundT] = {}
         self._own: BoundT | None = None if self.label_names else self._bind({})
 
+    @abstractmethod
     def _binder(self, declared: Declaration, meter: Meter) -> Bind[BoundT]:
-        raise NotImplementedError
+        """Make the instrument, and return what binds its series."""
 
     def _same_nothing(self, _: Attributes) -> BoundT:
         return self._nothing

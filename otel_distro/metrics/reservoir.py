@@ -7,6 +7,7 @@ the span itself would stay in memory up to the next collection.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from random import random
@@ -26,9 +27,9 @@ class LeanReservoir(ExemplarReservoir):
     def __init__(self, **_: Any) -> None:
         self._slots: dict[int, _Kept] = {}
 
+    @abstractmethod
     def keep(self, value: Any, time_unix_nano: int, attributes: Any, span_context: SpanContext | None) -> None:
         """Keep a measurement, or not."""
-        raise NotImplementedError
 
     def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:
         """Keep a measurement with the span of its context, as the SDK offers it."""

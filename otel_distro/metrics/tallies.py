@@ -20,6 +20,7 @@ no tallies: there every reader keeps an aggregation of its own.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable
 from itertools import repeat
@@ -62,7 +63,7 @@ def tally_of(stream: Stream, cells: Cells) -> Tally | None:
     return GaugeTally(cells) if stream.kind == streams.GAUGE else None
 
 
-class Tally:
+class Tally(ABC):
     """What the kinds of tallies share; `followers` are aggregations of the SDK, one of each reader that follows.
 
     Thread-safe. A forked child makes new ones.
@@ -139,9 +140,9 @@ class Tally:
 
         return add
 
+    @abstractmethod
     def _take(self, then: Any) -> Callable[[Any], None] | None:
         """Empty the box, with `then` in it, and return what adds what it held to an aggregation; None if nothing."""
-        raise NotImplementedError
 
     def _give(self, add: Callable[[Any], None] | None) -> None:
         if add is not None:
