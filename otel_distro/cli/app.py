@@ -17,7 +17,10 @@ from otel_distro.errors import OtelDistroError
 COMMANDS: Final = {
     "run": ("otel_distro.cli.run:run", "Start a program with metrics, logs and traces."),
     "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
-    "elasticsearch": ("otel_distro.cli.elasticsearch:elasticsearch", "Make an Elasticsearch ready for logs."),
+    "elasticsearch": (
+        "otel_distro.cli.elasticsearch:elasticsearch",
+        "Prepare an Elasticsearch for logs; find rights and records it lacks.",
+    ),
     "rules": ("otel_distro.cli.rules:rules", "Write recording rules, alerts and a runbook for Prometheus."),
     "dashboards": ("otel_distro.cli.dashboards:dashboards", "Write dashboards for Grafana."),
 }
@@ -63,9 +66,9 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="otel-distro")
 def cli() -> None:
-    """Ask questions of the logs and the set-up of a service that otel-distro monitors.
+    """Start a service with monitoring, ask its logs, and set up what stores, watches and shows them.
 
-    Exit code 0: answered. 2: bad input or no answer, with one line on standard error.
+    Exit code 0: done. 2: bad input or no answer, with one line on standard error.
     """
 
 

@@ -1,4 +1,4 @@
-"""`otel-distro elasticsearch`: makes an Elasticsearch ready for logs."""
+"""`otel-distro elasticsearch`: prepares an Elasticsearch for logs, and finds what it does not take."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _index_prefix: Final = click.option(
 
 @click.group(no_args_is_help=False)
 def elasticsearch() -> None:
-    """Make an Elasticsearch ready for logs."""
+    """Prepare an Elasticsearch for logs; find rights and records it lacks."""
 
 
 @elasticsearch.command()
@@ -55,9 +55,9 @@ def setup(  # noqa: PLR0913, PLR0917 -- one argument for each option
     user: str | None,
     ca_certs: str | None,
 ) -> None:
-    """Install the index templates of the logs; doing it again changes nothing.
+    """Install the index templates of the logs.
 
-    Indices that exist stay as they are: the templates are for those made from now on.
+    Doing it again changes nothing. Indices that exist stay as they are: the templates are for those made from now on.
     """
     settings = Settings.current()
     address = _address(url, settings, api_key, user, ca_certs)
@@ -77,9 +77,9 @@ def setup(  # noqa: PLR0913, PLR0917 -- one argument for each option
 def check(
     url: str | None, index_prefix: str | None, api_key: str | None, user: str | None, ca_certs: str | None
 ) -> None:
-    """Say whether these credentials are enough for a Collector, and which right is missing.
+    """Say whether these credentials are enough for a Collector.
 
-    Nothing is written.
+    If not, it says which right is missing. Nothing is written.
     """
     settings = Settings.current()
     address = _address(url, settings, api_key, user, ca_certs)
@@ -93,7 +93,7 @@ def check(
     default="storage/taken",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The folder in the Collector's STORAGE_DIR with what it has taken.",
+    help="The folder `taken` in the Collector's STORAGE_DIR.",
 )
 @click.option(
     "--hours",
@@ -101,7 +101,7 @@ def check(
     metavar="N",
     default=24,
     show_default=True,
-    help="Only what was taken in the last hours, by the file.",
+    help="Only files of it that were written to in the last so many hours.",
 )
 @_url
 @_index_prefix
@@ -115,9 +115,9 @@ def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
     user: str | None,
     ca_certs: str | None,
 ) -> None:
-    """Send again what is not stored; show and keep what Elasticsearch refuses.
+    """Send again what is not stored; show and keep what is refused.
 
-    A line of JSON for each record that is refused: its index, id, reason and the record. It is kept in
+    A line of JSON for each record that Elasticsearch refuses: its index, id, reason and the record. It is kept in
     rejected-<prefix>-*, and sent again from there the next time, until it is stored.
     """
     settings = Settings.current()

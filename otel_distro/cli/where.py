@@ -81,9 +81,11 @@ def which_logs(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(where=_where(logs_at, es, index, given), **options)
 
     command = credentials(with_where)
-    command = click.option("--index", metavar="PATTERN", help="Indices of Elasticsearch. [default: python-app-*]")(
-        command
-    )
+    command = click.option(
+        "--index",
+        metavar="PATTERN",
+        help="Indices of Elasticsearch. [default: OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX and -*, else python-app-*]",
+    )(command)
     command = click.option(
         "--es",
         metavar="URL",
