@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from otel_distro.settings import Settings
+
 
 class DefaultRegistry:
     """prometheus_client's default registry, alone, as an iterable; the library is imported with the first page.
@@ -24,6 +26,18 @@ class DefaultRegistry:
         with self._lock:
             import prometheus_client.openmetrics.exposition  # with it all that the page takes of the library
         return iter((prometheus_client.REGISTRY,))
+
+
+def registries_of(settings: Settings) -> Iterable[Any]:
+    """Return the registries whose metrics belong on the page; in prometheus_client's process mode that of its files."""
+    if not settings.prometheus_multiproc_dir:
+        return DefaultRegistry()
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=settings.prometheus_multiproc_dir)  # type: ignore[no-untyped-call]
+    return (registry,)
 
 
 def after_fork(registries: Iterable[Any]) -> None:

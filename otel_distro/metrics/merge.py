@@ -29,7 +29,7 @@ from otel_distro.metrics.families import (
 from otel_distro.metrics.folding import FOLDED, exact_sum, fold
 from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, is_alive
 from otel_distro.metrics.shown import family_kind, plain, value_of
-from otel_distro.metrics.sources import GAUGES, MOST_RECENT, GaugeRules, Part, Source, Total
+from otel_distro.metrics.sources import GAUGES, MOST_RECENT, GaugeRules, Source, Total
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream
 
@@ -192,48 +192,18 @@ class Merger:
 
     def _sum(self, words: Cells, source: Source, *, alive: bool) -> None:
         self._counted.append((source.counters, words))
+        reading = self._reading
         for part in source.parts:
-            kind, first = part.kind, part.first
+            kind, first, total = part.kind, part.first, part.total
             if kind in _DISTRIBUTIONS:
-                self._distribution(part.total, words, first)
+                total.add_distribution(reading, words, first)
             elif kind in GAUGES:
-                self._gauge(part, words[first], words[first + 1], alive=alive)
+                lasts = kind == streams.GAUGE and part.rule in ("", MOST_RECENT)
+                if words[first + 1] and (alive or lasts):
+                    total.add_gauge(reading, part.rule, words[first], words[first + 1])
             elif (alive or kind == streams.OBSERVED_COUNTER) and (kind == streams.UP_DOWN or words[first + 1]):
-                self._begin(part.total)
-                part.total.values.append(words[first])
-
-    def _begin(self, total: Total) -> bool:
-        """Say whether this is a total's first part in this reading, and let it begin at zero then."""
-        if total.reading == self._reading:
-            return False
-        total.reading = self._reading
-        total.values.clear()
-        return True
-
-    def _distribution(self, total: Total, words: Cells, first: int) -> None:
-        cells = total.cells
-        if self._begin(total):
-            for index in range(1, len(cells)):
-                cells[index] = words[first + index]
-        else:
-            for index in range(1, len(cells)):
-                cells[index] += words[first + index]
-        total.values.append(words[first])
-
-    def _gauge(self, part: Part, value: float, time: float, *, alive: bool) -> None:
-        total = part.total
-        rule = part.rule or MOST_RECENT
-        lasts = part.kind == streams.GAUGE and rule == MOST_RECENT
-        if not time or not (alive or lasts):
-            return
-        if self._begin(total):
-            total.cells[0], total.time = value, time
-        elif rule == "sum":
-            total.cells[0] += value
-        elif rule in ("min", "max"):
-            total.cells[0] = min(total.cells[0], value) if rule == "min" else max(total.cells[0], value)
-        elif time >= total.time:
-            total.cells[0], total.time = value, time
+                total.begin(reading)
+                total.values.append(words[first])
 
     def _put(self, families: Families, stream: Stream, totals: dict[Labels, Total], *, scope_labels: bool) -> None:
         kind = family_kind(stream)

@@ -7,9 +7,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry.metrics import get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
@@ -19,7 +18,7 @@ from otel_distro.internals import metrics_sdk, renew_meter_locks
 from otel_distro.metrics import group as groups
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.election import Seat, Ticker
-from otel_distro.metrics.foreign import DefaultRegistry
+from otel_distro.metrics.foreign import registries_of
 from otel_distro.metrics.group import Group
 from otel_distro.metrics.http import MetricsServer
 from otel_distro.metrics.instruments import distro_meter
@@ -170,7 +169,7 @@ class PageService:
         os.register_at_fork(after_in_child=self._after_fork)
         return PrometheusReader(
             scope_labels=settings.scope_labels,
-            registries=_registries(settings),
+            registries=registries_of(settings),
             store=store,
             folder=group.folder if group is not None else None,
             rules=GaugeRules(settings.gauge_rule, settings.gauge_rules),
@@ -218,18 +217,6 @@ class PageService:
 
 
 page_service: Final = PageService()
-
-
-def _registries(settings: Settings) -> Iterable[Any]:
-    """Return prometheus_client's registries whose metrics belong on the page; in its process mode that of its files."""
-    if not settings.prometheus_multiproc_dir:
-        return DefaultRegistry()
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.multiprocess import MultiProcessCollector
-
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=settings.prometheus_multiproc_dir)  # type: ignore[no-untyped-call]
-    return (registry,)
 
 
 def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsServer | None:

@@ -42,6 +42,36 @@ class Total:
     time: float = 0.0
     exemplars: dict[int, Exemplar] = field(default_factory=dict)
 
+    def begin(self, reading: int) -> bool:
+        """Say whether this is the first part in a reading, and begin at zero then."""
+        if self.reading == reading:
+            return False
+        self.reading = reading
+        self.values.clear()
+        return True
+
+    def add_distribution(self, reading: int, words: Cells, first: int) -> None:
+        """Add one process's part of a histogram, whose cells begin at `first`."""
+        cells = self.cells
+        if self.begin(reading):
+            for index in range(1, len(cells)):
+                cells[index] = words[first + index]
+        else:
+            for index in range(1, len(cells)):
+                cells[index] += words[first + index]
+        self.values.append(words[first])
+
+    def add_gauge(self, reading: int, rule: str, value: float, time: float) -> None:
+        """Let one process's value of a gauge, set at `time`, count by the gauge's rule."""
+        if self.begin(reading):
+            self.cells[0], self.time = value, time
+        elif rule == "sum":
+            self.cells[0] += value
+        elif rule in ("min", "max"):
+            self.cells[0] = min(self.cells[0], value) if rule == "min" else max(self.cells[0], value)
+        elif time >= self.time:
+            self.cells[0], self.time = value, time
+
 
 @dataclass(slots=True)
 class Part:
