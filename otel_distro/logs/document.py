@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
@@ -20,9 +19,9 @@ from otel_distro.logs.capture import (
     USER_ID,
     capture_of,
 )
-from otel_distro.logs.fields import EARLIEST, LATEST, RESERVED, SETTABLE, STANDARD, STANDARD_COUNT
+from otel_distro.logs.fields import RESERVED, SETTABLE, STANDARD, STANDARD_COUNT, is_moment
 from otel_distro.logs.quick import Quick
-from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of
+from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of, traceback_of, type_name
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
 
@@ -203,7 +202,7 @@ class Documents:
         info = record.exc_info
         error = info[1] if isinstance(info, tuple) and len(info) == 3 else info
         if isinstance(error, BaseException):
-            document["exc_info"] = self._text(_traceback(error, info[2] if isinstance(info, tuple) else None))
+            document["exc_info"] = self._text(traceback_of(error, info[2] if isinstance(info, tuple) else None))
             document["error_type"] = type_name(type(error))
             document["error_message"] = self._text(text_of(error, self.limit))
         elif record.exc_text:  # a record from another process: its exception came as text
@@ -225,11 +224,6 @@ class Documents:
             "extra_attributes": plainer.plain(extras),
             "extra_problem": f"the record could not be read: {type(error).__name__}",
         }
-
-
-def is_moment(created: Any) -> bool:
-    """Say whether a record's time is one that every way out can carry, to the same microsecond."""
-    return type(created) in (float, int) and EARLIEST <= created < LATEST
 
 
 def _is_usual(record: logging.LogRecord) -> bool:
@@ -254,19 +248,3 @@ def timestamp_of(created: float) -> str:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         _second = second, text
     return f"{text}.{int((created - second) * 1_000_000):06d}Z"
-
-
-def type_name(kind: type[BaseException]) -> str:
-    """Return the qualified name of an exception's type as tracebacks write it: `ValueError`, `shop.errors.NoStock`."""
-    module = getattr(kind, "__module__", None)
-    if not isinstance(module, str) or module in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{module}.{kind.__qualname__}"
-
-
-def _traceback(error: BaseException, frames: Any) -> str:
-    """Return the traceback with causes, contexts and groups; never raises."""
-    try:
-        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
-    except Exception:  # noqa: BLE001 -- an exception's own methods may raise; what it is can still be said
-        return f"{type_name(type(error))}: <the traceback cannot be formatted>"

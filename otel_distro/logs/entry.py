@@ -15,8 +15,7 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, Tra
 
 from otel_distro.internals import logs as internals
 from otel_distro.logs.capture import DOCUMENT, LINE, PIECES, PRIVATE, SIZE, TRACE_FLAGS, TRACE_ID, capture_of
-from otel_distro.logs.document import is_moment
-from otel_distro.logs.fields import STANDARD_COUNT
+from otel_distro.logs.fields import STANDARD_COUNT, is_moment
 
 # In the record itself, not among its attributes.
 IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))

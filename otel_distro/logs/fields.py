@@ -1,9 +1,9 @@
-"""The names that a log has: its fields, what an extra may replace, what the logging module puts on every record."""
+"""The names and moments that a log may have: fields, what an extra may replace, what logging puts on each record."""
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from otel_distro.logs.capture import PRIVATE
 
@@ -41,3 +41,8 @@ STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime"
 # What OTLP and its receivers can say as a moment: not zero, and nanoseconds in 63 bits.
 EARLIEST: Final = 1
 LATEST: Final = 9_000_000_000
+
+
+def is_moment(created: Any) -> bool:
+    """Say whether a record's time is one that every way out can carry, to the same microsecond."""
+    return type(created) in (float, int) and EARLIEST <= created < LATEST

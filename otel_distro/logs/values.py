@@ -21,6 +21,7 @@ import dataclasses
 import datetime
 import math
 import os
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -55,6 +56,22 @@ def sound(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def type_name(kind: type[BaseException]) -> str:
+    """Return the qualified name of an exception's type as tracebacks write it: `ValueError`, `shop.errors.NoStock`."""
+    module = getattr(kind, "__module__", None)
+    if not isinstance(module, str) or module in ("builtins", "__main__"):
+        return kind.__qualname__
+    return f"{module}.{kind.__qualname__}"
+
+
+def traceback_of(error: BaseException, frames: Any) -> str:
+    """Return the traceback with causes, contexts and groups; never raises."""
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+    except Exception:  # noqa: BLE001 -- an exception's own methods may raise; what it is can still be said
+        return f"{type_name(type(error))}: <the traceback cannot be formatted>"
 
 
 class Plainer:

@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 
 from otel_distro import context
 from otel_distro.logs.capture import PRIVATE, CapturingFactory
-from otel_distro.logs.document import Documents, timestamp_of, type_name
+from otel_distro.logs.document import Documents, timestamp_of
 from otel_distro.logs.fields import FIELDS, RESERVED, SETTABLE
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
@@ -274,11 +274,6 @@ def test_an_exception_without_text_is_still_logged() -> None:
     assert document["error_type"] == f"{__name__}.UnprintableError"
     assert document["error_message"] == "<UnprintableError without text>"
     assert "UnprintableError" in document["exc_info"]
-
-
-def test_type_names_are_those_of_tracebacks() -> None:
-    assert type_name(ValueError) == "ValueError"
-    assert type_name(NoStockError) == f"{__name__}.NoStockError"
 
 
 def test_a_traceback_that_came_as_text_is_kept() -> None:

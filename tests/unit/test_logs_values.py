@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_distro.logs.values import DEPTH_LIMIT, Plainer, cut, sound
+from otel_distro.logs.values import DEPTH_LIMIT, Plainer, cut, sound, type_name
 from otel_distro.redaction import REDACTED, Redactor
 
 LIMIT = 1 << 20
@@ -58,6 +58,10 @@ class Real(float):
 class NoRepr:
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
+
+
+class BrokenError(Exception):
+    """An exception of an application."""
 
 
 class Said:
@@ -246,3 +250,8 @@ def test_plain_json_stays_as_it_is(value: Any) -> None:
 
 def test_an_empty_name_becomes_one_that_every_way_out_takes() -> None:
     assert plain({"": 1, "_": {"": 2}}) == {"_": 1, "__": {"_": 2}}
+
+
+def test_type_names_are_those_of_tracebacks() -> None:
+    assert type_name(ValueError) == "ValueError"
+    assert type_name(BrokenError) == f"{__name__}.BrokenError"
