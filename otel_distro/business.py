@@ -6,8 +6,9 @@ from functools import cache
 from typing import Final
 
 from otel_distro.metrics.bound import Amount
-from otel_distro.metrics.declared import Counter, Gauge, Histogram, counter, gauge, histogram, label_text
+from otel_distro.metrics.declared import counter, gauge, histogram
 from otel_distro.metrics.instruments import SCOPE
+from otel_distro.metrics.labelled import Counter, Gauge, Histogram, label_text
 from otel_distro.metrics.timing import Timer
 
 COMPLETED: Final = "completed"

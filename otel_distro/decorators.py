@@ -15,8 +15,9 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
 import otel_distro
-from otel_distro.metrics.declared import Histogram, histogram, label_text
+from otel_distro.metrics.declared import histogram
 from otel_distro.metrics.instruments import SCOPE
+from otel_distro.metrics.labelled import Histogram, label_text
 from otel_distro.metrics.rejected import warn_once
 from otel_distro.metrics.timing import Begin, F, TimedCall, is_kind, timed
 from otel_distro.web.current import current_request

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from enum import Enum
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
 from otel_distro.metrics import declared
-from otel_distro.metrics.declared import counter, gauge, histogram, label_text
+from otel_distro.metrics.declared import counter, gauge, histogram
 from tests.meters import instruments, reading
-
-
-class _Plan(str, Enum):
-    PRO = "pro"
-
-
-class _Unprintable:
-    def __str__(self) -> str:
-        raise RuntimeError("no")
 
 
 def test_a_counter_takes_its_labels_by_name_or_in_order() -> None:
@@ -199,56 +189,6 @@ def test_labels_on_a_metric_without_any_are_refused(caplog: pytest.LogCaptureFix
         counter("d_no_labels").labels(plan="pro").inc()
     assert got.value("otel_distro_rejected", instrument="d_no_labels_total") == 1
     assert "is declared with no labels; call it without" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("pro", "pro"),
-        (3, "3"),
-        (True, "True"),
-        (None, "None"),
-        (_Plan.PRO, "pro"),
-        ("专业", "专业"),
-        ("a\ud800b", "a?b"),
-        ("x" * 1000, "x" * 256),
-        ([1], "[1]"),
-        (_Unprintable(), "(unprintable)"),
-    ],
-    ids=lambda _: "",
-)
-def test_any_label_value_becomes_text_that_a_page_can_hold(value: object, text: str) -> None:
-    assert label_text(value) == text
-    signups = counter("d_values", labels=("plan",))
-    with reading() as got:
-        signups.labels(value).inc()
-    assert got.value("d_values", plan=text) == 1
-
-
-def test_beyond_the_limit_of_kept_series_counters_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared, "CHILDREN_LIMIT", 3)
-    users = counter("d_limit", labels=("user",))
-    with reading() as got:
-        for user in range(10):
-            users.labels(user).inc()
-            users.labels(user).inc()
-    assert [got.value("d_limit", user=str(user)) for user in range(10)] == [2] * 10
-    assert len(users._children) == 3
-
-
-def test_beyond_the_limit_of_kept_series_a_gauge_takes_no_new_ones(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(declared, "CHILDREN_LIMIT", 1)
-    depth = gauge("d_gauge_limit", labels=("queue",))
-    with reading() as got:
-        depth.labels("first").inc()
-        depth.labels("second").inc()
-        depth.labels("first").inc()
-    assert got.gauge("d_gauge_limit", queue="first") == 2
-    assert got.gauge("d_gauge_limit", queue="second") is None
-    assert got.value("otel_distro_rejected", instrument="d_gauge_limit") == 1
-    assert "more than 1 sets of label values" in caplog.text
 
 
 def test_a_program_that_makes_up_names_is_stopped(
