@@ -2,8 +2,8 @@
 
 The first measurement of a series goes the SDK's own way, which decides by views and readers where it belongs. What it
 decides is kept under the attributes as they came, so that the next one is a look-up and an addition, for the page and
-the further readers of the process at once. `storages` says where series live, `tallies` how one addition serves all;
-this module only finds them again.
+the further readers of the process at once. `entries` keeps it, `storages` says where series live, `tallies` how one
+addition serves all; this module only finds them again.
 
 One difference to the SDK: a text of a type of its own (an enumeration's member, say) that equals a plain one is
 recorded in the series of the plain one where that is there; the SDK keeps two series with the same labels.
@@ -13,48 +13,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from operator import itemgetter
 from time import monotonic
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from otel_distro.internals import MetricsSdk
+from otel_distro.metrics.entries import SLOT, Entry, remember
 from otel_distro.metrics.series import GREATEST, Offer
-from otel_distro.metrics.shared import Cells
-from otel_distro.metrics.streams import Write
-from otel_distro.metrics.tallies import Box
-from otel_distro.metrics.targets import targets_of
-
-_SLOT: Final = "_otel_distro_entries"
-_MOST_ENTRIES: Final = 10_000
-_MOST_ATTRIBUTES: Final = 128
-# Values of these types are equal only where the SDK takes them for the same, as long as their types are the same.
-_PLAIN: Final = frozenset((str, bool, int, float, bytes, type(None)))
 
 # A whole number up to it is compared as one, which is quicker than with a float; larger ones go the SDK's way.
 _MOST_WHOLE: Final = 2**63
-
-# Where the measurements of one set of attributes go. First what has to be as it was when that was found out: the
-# consumer's mapping of storages (another one means that readers came or went, or that this is a forked child), the
-# meter's configuration, and the types of the values, None where all are texts: True, 1 and 1.0 are equal to Python and
-# not to the SDK. Then cells, box, bounds, write, offer and due of `targets.Targets`. A plain tuple is unpacked fastest.
-Entry: TypeAlias = tuple[
-    Any,
-    Any,
-    "tuple[type, ...] | None",
-    "Cells | None",
-    "Box | None",
-    "tuple[float, ...] | None",
-    "Write | None",
-    "Offer | None",
-    "list[float] | None",
-]
-
-# Nearly all calls of an instrument have the same names of attributes. As long as all of one number have, their values
-# are the key: how many they are, what gets their values in always the same order, and the entries by these.
-Shape: TypeAlias = tuple[int, Callable[[Any], tuple[Any, ...]], dict[tuple[Any, ...], Entry]]
-_SHAPE: Final = "_otel_distro_shape"
-_UNKNOWN: Final[Shape] = (-1, tuple, {})
-_SEVERAL: Final[Shape] = (-2, tuple, {})
 
 _originals: Final[list[tuple[type, str, Any]]] = []
 _sdk: Final[list[MetricsSdk]] = []
@@ -148,7 +115,7 @@ def known_entry(measure: Callable[..., None], attributes: dict[str, str]) -> tup
     """Return where an instrument, which is the second, measures these attributes; None where that is not known."""
     instrument: Any = getattr(measure, "__self__", None)
     real = getattr(instrument, "_real_instrument", None) or instrument
-    found = getattr(real, _SLOT, {}).get((*attributes, *attributes.values()))
+    found = getattr(real, SLOT, {}).get((*attributes, *attributes.values()))
     return (_sdk[0], real, found) if found is not None and found[2] is None and _sdk else None
 
 
@@ -233,61 +200,6 @@ def _first(  # noqa: PLR0913, PLR0917 -- the measurement as it came
     """Record the SDK's own way, and remember where it went."""
     original(instrument, amount, attributes, context)
     try:
-        _remember(sdk, instrument, attributes)
+        remember(sdk, instrument, attributes)
     except Exception:  # noqa: BLE001 -- remembering is a short cut only, and the application's objects may raise anything
         return
-
-
-def _remember(sdk: MetricsSdk, instrument: Any, attributes: Any) -> None:
-    if attributes and len(attributes) > _MOST_ATTRIBUTES:
-        return
-    key = (*attributes, *attributes.values()) if attributes else ()
-    types = _types_of(key)
-    if not _PLAIN.issuperset(types or ()):
-        return
-    storages, config = instrument._measurement_consumer._reader_storages, instrument._meter_config._config
-    if not config.is_enabled:
-        return
-    entries: dict[Any, Entry] = instrument.__dict__.setdefault(_SLOT, {})
-    shape: Shape = instrument.__dict__.setdefault(_SHAPE, _UNKNOWN)
-    known = entries.get(key)
-    if known is None or not _is_valid(known, storages, config, types):
-        found = targets_of(sdk, instrument, storages, attributes)
-        if found is None:
-            return
-        known = (storages, config, types, *found)
-    if len(entries) >= _MOST_ENTRIES and key not in entries:
-        entries.clear()
-        shape[2].clear()
-    entries[key] = known
-    if not key:
-        instrument._otel_distro_bare = known
-    elif type(attributes) is dict:
-        instrument.__dict__[_SHAPE] = _with_entry(shape, attributes, known)
-
-
-def _is_valid(entry: Entry, storages: Any, config: Any, types: tuple[type, ...] | None) -> bool:
-    box = entry[4]
-    ended = box is not None and box[0] is None
-    return entry[0] is storages and entry[1] is config and entry[2] == types and not ended
-
-
-def _types_of(key: tuple[Any, ...]) -> tuple[type, ...] | None:
-    """Return the types of what is in a key, None where all are texts."""
-    types = tuple(map(type, key))
-    return None if types == (str,) * len(types) else types
-
-
-def _with_entry(shape: Shape, attributes: dict[str, Any], entry: Entry) -> Shape:
-    """Return the shape with one more entry; none any more where another call has as many attributes of other names."""
-    size, values_of, shaped = shape
-    if size == _UNKNOWN[0] and len(attributes) > 1:
-        size, values_of, shaped = len(attributes), itemgetter(*attributes), {}
-    if size != len(attributes):
-        return shape
-    try:
-        values = values_of(attributes)
-    except KeyError:
-        return _SEVERAL
-    shaped[values] = (*entry[:2], _types_of(values), *entry[3:])
-    return size, values_of, shaped

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from otel_distro.metrics.recording import Entry, bind, known_entry, offer_exemplar
+from otel_distro.metrics.entries import Entry
+from otel_distro.metrics.recording import bind, known_entry, offer_exemplar
 from otel_distro.metrics.series import Offer
 from otel_distro.metrics.shared import Cells
 
@@ -53,7 +54,7 @@ class _Exemplars(NamedTuple):
 class _Found(NamedTuple):
     """Where the four series are, all in cells and of one meter, as long as readers and meter are the same.
 
-    Of `recording.Entry`, which says more.
+    Of `entries.Entry`, which says more.
     """
 
     consumer: Any

@@ -22,7 +22,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_distro.distro import install_fast_paths
 from otel_distro.internals import MetricsSdk, metrics_sdk
-from otel_distro.metrics import recording
+from otel_distro.metrics import entries, recording
 from otel_distro.metrics.reader import PrometheusReader
 
 
@@ -226,7 +226,7 @@ def test_a_bool_is_an_amount_of_one(counter: Any, page: PrometheusReader) -> Non
 
 
 def test_ten_thousand_sets_of_attributes_are_remembered_at_most(counter: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "_MOST_ENTRIES", 50)
+    monkeypatch.setattr(entries, "_MOST_ENTRIES", 50)
     for number in range(120):
         counter.add(1, {"a": str(number), "b": "x"})
         assert len(counter._otel_distro_entries) <= 50
