@@ -135,5 +135,6 @@ def lines() -> dict[str, bytes]:
         "a dot by escape in a key": begin + b'"level\\u002efoo":1}',
         "an underscore by escape in a key": begin + b'"\\u005fid":1}',
         "a dot and a quote in a key": begin + b'"level.\\"":1}',
+        "a dot, then a quote within a key": begin + b'"level.a\\"b":1}',
         "a carriage return": begin + b'"message":"x"}\r',
     }
