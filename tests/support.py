@@ -7,6 +7,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 # A proxy that the machine's environment names must never stand between a test and its own 127.0.0.1.
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_GIVEN: Final[deque[int]] = deque(maxlen=1_000)
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,23 @@ class Response:
 
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nothing listened on a moment ago; it is not kept, so use it at once."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def free_ports(number: int) -> list[int]:
-    """Return as many different free ports; the same holds for them as for one."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
+    """Return as many different free ports, none of them among the last 1,000; not kept either."""
+    probes: dict[int, socket.socket] = {}
+    while len(probes) < number:
+        probe = socket.create_server(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+        if port in _GIVEN:  # whom it was given to may not listen yet
+            probe.close()
+        else:
+            probes[port] = probe
+    for probe in probes.values():
         probe.close()
-    return ports
+    _GIVEN.extend(probes)
+    return list(probes)
 
 
 def wait_until(
