@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.alert_cases import budgets, business, node, pipeline, recorded, requests, targets, telemetry
+from tests.alert_cases import budgets, business, node, pipeline, recorded, refusing, requests, targets, telemetry
 from tests.alert_cases.model import Case, Firing, Recorded
 
 CASES: Final[dict[str, Sequence[Case]]] = {
@@ -16,7 +16,7 @@ CASES: Final[dict[str, Sequence[Case]]] = {
     "business": business.CASES,
     "telemetry": telemetry.CASES,
     "targets": targets.CASES,
-    "pipeline": pipeline.CASES,
+    "pipeline": (*pipeline.CASES, *refusing.CASES),
     "node": node.CASES,
 }
 """The cases of each file of alerts."""

@@ -1,7 +1,8 @@
 """Every metric and label of rules and runbook is one that the shop, the Collector or the node exporter really exposes.
 
 All of them run here, a real Prometheus scrapes them and evaluates the rules at a sixtieth of their pace; what it then
-has is the catalog that expressions are held to. Five broken copies show that each kind of fault is found.
+has is the catalog that expressions are held to; three Collectors that refuse what comes in are there as well, for the
+counters that only such a one has. Five broken copies show that each kind of fault is found.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from otel_distro.monitoring.parameters import EXAMPLE_JOB, Parameters
 from tests.integration.test_shop import running_shop
 from tests.processes import ROOT, AppProcess
 from tests.promql_lint import Catalog, faults
+from tests.refusing_collectors import COUNTERS, mend, refusing
 from tests.services import prometheus
 from tests.services.collector import Collector
 from tests.services.node_exporter import NodeExporter
@@ -39,7 +42,7 @@ global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 50
 rule_files: [rules/*.yml, alerts/*.yml]
 scrape_configs:
   - {{job_name: python-app, static_configs: [{{targets: ["localhost:{shop}", "localhost:{troubled}"]}}]}}
-  - {{job_name: otel-collector, static_configs: [{{targets: ["127.0.0.1:{collector}"]}}]}}
+  - {{job_name: otel-collector, static_configs: [{{targets: [{collectors}]}}]}}
   - {{job_name: node, static_configs: [{{targets: ["{node}"]}}]}}
 """
 FOLDER = ROOT / "collector-config" / "prometheus"
@@ -53,16 +56,22 @@ class World:
     catalog: Catalog
     logs: Path
     bulk: Bulk
+    collector: str  # as Prometheus names it
+    refusing: dict[str, Collector]
 
-    def told_of(self, alert: str) -> str:
-        """Wait until an alert fires, and return its description."""
+    def told_of(self, alert: str, **labels: str) -> str:
+        """Wait until an alert with these labels fires, and return its description."""
 
         def told() -> list[str]:
-            alerts = self.server.api("alerts")["alerts"]
-            firing = [one for one in alerts if one["state"] == "firing" and one["labels"]["alertname"] == alert]
-            return [one["annotations"]["description"] for one in firing]
+            return [one["annotations"]["description"] for one in self.firing(alert, **labels)]
 
         return wait_until(told, 60, what=lambda: f"{alert}: {self.server.api('alerts')}", every=0.2)[0]
+
+    def firing(self, alert: str, **labels: str) -> list[dict[str, Any]]:
+        """Return the alerts with this name and these labels that fire."""
+        alerts: list[dict[str, Any]] = self.server.api("alerts")["alerts"]
+        wanted = {"alertname": alert, **labels}
+        return [one for one in alerts if one["state"] == "firing" and wanted.items() <= one["labels"].items()]
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +86,15 @@ def world(
         bulk = Bulk()
         running.enter_context(listening(bulk))
         collector = running.enter_context(collecting(collector_binary, folder / "collector", bulk))
+        lacking = running.enter_context(refusing(collector_binary, folder / "refusing", bulk.url))
         node = running.enter_context(NodeExporter(node_exporter_binary))
         troubled = free_port()
         running.enter_context(troubled_service(troubled))
         shop = running.enter_context(running_shop(folder))
         write(folder, generated(PACED))
+        collectors = [instance(one) for one in (collector, *lacking.values())]
         config = CONFIG.format(
-            shop=shop.metrics_port, troubled=troubled, collector=collector.env["TELEMETRY_PORT"], node=node.address
+            shop=shop.metrics_port, troubled=troubled, collectors=json.dumps(collectors)[1:-1], node=node.address
         )
         server = running.enter_context(Prometheus(prometheus_binary, config, folder))
         server.wait_for_scrape("python-app")
@@ -93,7 +104,12 @@ def world(
         run_traffic(shop.url, make_plan(30, seed=4))
         wait_until(lambda: not missing(server), what=lambda: f"every recorded series: {missing(server)}", every=0.3)
         server.wait_for_scrape("otel-collector")
-        yield World(server, known(server), folder / "logs", bulk)
+        yield World(server, known(server), folder / "logs", bulk, collectors[0], lacking)
+
+
+def instance(collector: Collector) -> str:
+    """The address under which Prometheus scrapes it."""
+    return f"127.0.0.1:{collector.env['TELEMETRY_PORT']}"
 
 
 def collecting(binary: Path, folder: Path, bulk: Bulk) -> Collector:
@@ -138,8 +154,8 @@ def all_rules() -> list[dict[str, Any]]:
 
 
 def missing(server: Prometheus) -> set[str]:
-    """The recorded series that are not there yet."""
-    return recorded() - set(server.api("label/__name__/values"))
+    """The recorded series, and the counters of who refuses, that are not there yet."""
+    return (recorded() | set(COUNTERS.values())) - set(server.api("label/__name__/values"))
 
 
 def known(server: Prometheus) -> Catalog:
@@ -195,6 +211,25 @@ def test_the_alerts_on_telemetry_fire_for_the_troubled_service_with_readable_tex
     assert re.fullmatch(overflowing, world.told_of("SeriesLimitReached"))
     rejected = "Values of revenue_total at python-app that could not be recorded in the last 15s: 1."
     assert world.told_of("TelemetryRejected") == rejected
+
+
+def test_a_collector_that_refuses_a_file_is_told_of_whichever_part_refuses_and_its_mend_as_well(world: World) -> None:
+    name = "LogsRefusedByCollector"
+    for lack, collector in world.refusing.items():
+        said = world.told_of(name, instance=instance(collector))
+        assert re.fullmatch(
+            r"Log records .* refused in the last 5s, .* every try: [\d.]+\. It has accepted fewer\.", said
+        )
+        assert {other for other, counter in COUNTERS.items() if collector.metric(counter)} == {lack}
+        # What the receiver itself counts says nothing of it.
+        assert collector.metric("otelcol_receiver_refused_log_records", receiver="file_log") == 0
+    assert world.firing(name, instance=world.collector) == []
+    mend(world.refusing)
+    for collector in world.refusing.values():
+        accepted = partial(collector.metric, "otelcol_receiver_accepted_log_records", receiver="file_log")
+        wait_until(accepted, 60, what="what waited to be accepted")
+        assert accepted() == 1
+    wait_until(lambda: not world.firing(name), 60, what=lambda: f"the end of {world.firing(name)}", every=0.2)
 
 
 BROKEN = {
@@ -257,13 +292,13 @@ def test_documents_that_are_refused_an_endpoint_that_takes_nothing_and_one_that_
     world: World,
 ) -> None:
     write_logs(world.logs, "c", "d", "e")
-    refused = world.told_of("LogsRefusedByElasticsearch")
+    refused = world.told_of("LogsRefusedByElasticsearch", instance=world.collector)
     assert re.fullmatch(r"Documents of .* refused in the last 15s for document_parsing_exception: [\d.]+\.", refused)
     world.bulk.status = 503
     write_logs(world.logs, "f")
-    stalled = world.told_of("LogPipelineStalled")
+    stalled = world.told_of("LogPipelineStalled", instance=world.collector)
     assert re.fullmatch(r"The queue to Elasticsearch of .* holds [\d.]+k? .*nothing has been sent for 5s\.", stalled)
     world.bulk.status = 401
-    credentials = world.told_of("CollectorCredentialsRefused")
+    credentials = world.told_of("CollectorCredentialsRefused", instance=world.collector)
     address = world.bulk.url.removeprefix("http://")
     assert re.match(rf"{address} has answered the Collector .* with 401 in the last 5s: [\d.]+ times\. ", credentials)

@@ -113,7 +113,7 @@ def test_a_real_prometheus_loads_the_committed_files_without_a_warning(prometheu
     config = (FOLDER / "prometheus.yml").read_text().replace("15s", "1s").replace("localhost:", "127.0.0.1:1")
     with Prometheus(prometheus_binary, config, tmp_path) as server:
         wait_until(lambda: "unknown" not in healths(server), what="every rule to be evaluated once", every=0.2)
-        assert healths(server) == ["ok"] * (33 + 24)
+        assert healths(server) == ["ok"] * (33 + 25)
         wait_until(lambda: len(jobs(server)) >= len(JOBS), what="every target to be known", every=0.2)
         assert jobs(server) == sorted(JOBS)
         assert [line for line in server.log.splitlines() if "level=warn" in line or "level=error" in line] == []

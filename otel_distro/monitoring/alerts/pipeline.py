@@ -14,6 +14,7 @@ QUEUE_SIZE: Final = "otelcol_exporter_queue_size"
 QUEUE_CAPACITY: Final = "otelcol_exporter_queue_capacity"
 SENT: Final = "otelcol_exporter_sent_log_records"
 ACCEPTED: Final = "otelcol_receiver_accepted_log_records"
+FAILED: Final = "otelcol_exporter_send_failed_log_records"
 DOCUMENTS: Final = "otelcol_elasticsearch_docs_processed"
 # Answers to the Collector's own requests: the exporter tries again by itself and says nothing of it.
 ANSWERS: Final = "http_client_request_duration_count"
@@ -22,12 +23,17 @@ _TO_ELASTICSEARCH: Final = 'exporter=~"elasticsearch.*"'
 _LOGS: Final = 'data_type="logs"'
 # A document that is there already (409) was sent a second time after an end in between; its first copy is stored.
 _REFUSED: Final = 'outcome="failed_client",http_response_status_code!="409"'
+# Who refuses counts it. The receivers of files and TCP count nothing while they try again, which is for ever.
+_NOT_QUEUED: Final = "otelcol_exporter_enqueue_failed_log_records"
+_NO_MEMORY: Final = "otelcol_processor_memory_limiter_refused_log_records"
+# Of the exporters without a queue: what they fail at comes back to the receivers.
+_TO_FILES: Final = 'exporter=~"file.*"'
 
 
 def group(parameters: Parameters) -> Group:
     """Return the alerts on the Collector."""
-    alerts = (_credentials(parameters), _stalled(parameters), _refused(parameters), _filling(parameters))
-    return Group("pipeline-alerts", alerts)
+    made = (_credentials, _stalled, _refusing, _refused, _filling)
+    return Group("pipeline-alerts", tuple(alert(parameters) for alert in made))
 
 
 def _credentials(parameters: Parameters) -> Alert:
@@ -67,6 +73,31 @@ def _stalled(parameters: Parameters) -> Alert:
             f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
         ),
         commands=("otel-distro elasticsearch check", "otel-distro logs rate --hours 1"),
+    )
+
+
+def _refusing(parameters: Parameters) -> Alert:
+    by, window = "job, instance", parameters.span(RATE_WINDOW)
+    # Each try is counted again: a retry that mends it has accepted as many, or it was a moment.
+    counters = (selector(FAILED, _TO_FILES), _NOT_QUEUED, _NO_MEMORY)
+    refused = "\n  or\n  ".join(f"increase({counter}[{window}])" for counter in counters)
+    accepted = f"sum by ({by}) (increase({ACCEPTED}[{window}]))"
+    return Alert(
+        "LogsRefusedByCollector",
+        f"sum by ({by}) (\n  {refused}\n)\n>\n(\n  {accepted}\n  or\n  max by ({by}) ({QUEUE_CAPACITY}) * 0\n)",
+        parameters.span(5 * MINUTE),
+        "critical",
+        ("job", "instance"),
+        Unit.NUMBER,
+        {"window": window},
+        queries=(
+            f"sum by (instance, exporter) (rate({FAILED}[5m]))",
+            f"sum by (instance, exporter) (rate({_NOT_QUEUED}[5m]))",
+            f"sum by (instance, processor) (rate({_NO_MEMORY}[5m]))",
+            f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
+            'node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay"}',
+        ),
+        commands=("otel-distro logs rate --hours 1",),
     )
 
 

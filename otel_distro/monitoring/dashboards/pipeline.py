@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_distro.monitoring.alerts.pipeline import ACCEPTED, DOCUMENTS, QUEUE_CAPACITY, QUEUE_SIZE, SENT
+from otel_distro.monitoring.alerts.pipeline import ACCEPTED, DOCUMENTS, FAILED, QUEUE_CAPACITY, QUEUE_SIZE, SENT
 from otel_distro.monitoring.dashboards.logs import EVERYTHING
 from otel_distro.monitoring.dashboards.model import (
     ELASTICSEARCH,
@@ -22,7 +22,6 @@ from otel_distro.monitoring.dashboards.selections import JOB, of_job
 from otel_distro.monitoring.parameters import Parameters, selector
 from otel_distro.monitoring.promql import part_rate, summed_rate
 
-_FAILED = "otelcol_exporter_send_failed_log_records"
 _REFUSED = "otelcol_receiver_refused_log_records"
 _LOGS = 'data_type="logs"'
 
@@ -82,7 +81,7 @@ def _records() -> tuple[Panel, ...]:
     failed = (
         Query(summed_rate("receiver", of_job(_REFUSED), RATE_INTERVAL), "{{receiver}} {refused}"),
         # What never failed has no series yet.
-        Query(part_rate("exporter", of_job(_FAILED), of_job(SENT), RATE_INTERVAL), "{{exporter}} {failed}"),
+        Query(part_rate("exporter", of_job(FAILED), of_job(SENT), RATE_INTERVAL), "{{exporter}} {failed}"),
     )
     by = "outcome, http_response_status_code"
     return (

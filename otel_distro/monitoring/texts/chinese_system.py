@@ -76,6 +76,22 @@ SYSTEM: Final = {
             "期间可以查询文件：`otel-distro logs errors --hours 1 --logs 'logs/*.log'`。",
         ),
     ),
+    "LogsRefusedByCollector": Text(
+        summary="Collector {instance}：拒绝接收日志",
+        description="最近 {window} 内，Collector {instance}（{job}）拒绝了 {value} 条日志记录（每次重试都计入），接收的比这少。",
+        meaning="Collector 的磁盘或内存没有空间接收新的日志。已确认的内容没有丢失。文件和 TCP 发送方会等待并重试；通过 OTLP 发送的服务会丢弃自己队列放不下的内容。新的日志暂时搜不到。此时队列可能是空的，Elasticsearch 也正常应答。",
+        causes=(
+            "`file/taken` 失败：`STORAGE_DIR` 所在的文件系统已满",
+            "队列写入失败：队列文件没有预留的磁盘份额，或队列已满而 OTLP 发送方不再等待",
+            "`memory_limiter` 拒绝：Collector 的内存超过 `MEMORY_LIMIT_MIB` 减去 `MEMORY_SPIKE_MIB`",
+        ),
+        mend=(
+            "前三个查询指出是谁在拒绝；Collector 的日志说明原因。",
+            "在 `STORAGE_DIR` 所在的文件系统上腾出空间，或将其扩大：Collector 会自行恢复，不需要重启。",
+            "若文件系统太小、谁也腾不出空间：杀死 Collector，删除 `STORAGE_DIR/taken`，再启动它。",
+            "调高 `MEMORY_LIMIT_MIB`；为此应杀死 Collector 再启动，正常停止可能丢失日志行。",
+        ),
+    ),
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}：Elasticsearch 拒绝文档",
         description="最近 {window} 内，Elasticsearch 拒绝了 Collector {instance}（{job}） 的 {value} 个文档：{error_type}。",

@@ -105,6 +105,26 @@ SYSTEM: Final = {
             "Meanwhile ask the files: `otel-distro logs errors --hours 1 --logs 'logs/*.log'`.",
         ),
     ),
+    "LogsRefusedByCollector": Text(
+        summary="Collector {instance}: it refuses the logs that come in",
+        description="Log records that the Collector {instance} ({job}) refused in the last {window}, each counted with every try: {value}. It has accepted fewer.",
+        meaning=(
+            "The Collector has no room for what comes in, on its disk or in its memory. Nothing of what it has acknowledged is lost. Files and "
+            "TCP senders wait and try again; a service that sends by OTLP drops what its own queue cannot hold. Searches miss what is new. "
+            "The queue may be empty meanwhile, and Elasticsearch answer."
+        ),
+        causes=(
+            "`file/taken` fails: the file system of `STORAGE_DIR` is full",
+            "the queue fails: its file has no share of that file system, or it is full and senders by OTLP give up waiting",
+            "`memory_limiter` refuses: the Collector is above `MEMORY_LIMIT_MIB` less `MEMORY_SPIKE_MIB`",
+        ),
+        mend=(
+            "The first three queries name who refuses; the Collector's log says why.",
+            "Make room on the file system of `STORAGE_DIR`, or make it larger: the Collector goes on by itself, no restart is needed.",
+            "On one that is too small nobody makes any: kill the Collector, delete `STORAGE_DIR/taken` and start it.",
+            "Raise `MEMORY_LIMIT_MIB`; kill the Collector for it and start it, as a stop in order can lose lines.",
+        ),
+    ),
     "LogsRefusedByElasticsearch": Text(
         summary="Collector {instance}: Elasticsearch refuses documents",
         description="Documents of the Collector {instance} ({job}) that Elasticsearch refused in the last {window} for {error_type}: {value}.",
