@@ -32,7 +32,7 @@ def expression(files: dict[str, str], name: str) -> str:
 
 def test_every_alert_has_severity_summary_description_and_runbook() -> None:
     alerts = [rule for _, rule in rules(generated(Parameters())) if "alert" in rule]
-    assert len(alerts) == 24
+    assert len(alerts) == 25
     for alert in alerts:
         assert alert["labels"]["severity"] in {"critical", "warning"}
         assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
