@@ -78,7 +78,7 @@ def _stalled(parameters: Parameters) -> Alert:
 
 def _refusing(parameters: Parameters) -> Alert:
     by, window = "job, instance", parameters.span(RATE_WINDOW)
-    # Each try is counted again: a retry that mends it has accepted as many, or it was a moment.
+    # Each try is counted again: a limit of memory that holds up one try of two and no more is at work as it should be.
     counters = (selector(FAILED, _TO_FILES), _NOT_QUEUED, _NO_MEMORY)
     refused = "\n  or\n  ".join(f"increase({counter}[{window}])" for counter in counters)
     accepted = f"sum by ({by}) (increase({ACCEPTED}[{window}]))"
