@@ -15,7 +15,6 @@ from tests.log_oracle import log_document
 from tests.processes import clean_environment
 from tests.services.elasticsearch import Elasticsearch
 
-NOW = datetime.now(timezone.utc)
 SECRET = "s3cret-value"  # noqa: S105 -- it must not be shown
 
 
@@ -148,10 +147,10 @@ def test_a_folder_that_there_is_not_is_named(elasticsearch_server: Elasticsearch
 def index(elasticsearch_server: Elasticsearch) -> Iterator[str]:
     """Give the pattern of indices with 30 documents of the last half hour, every third an error."""
     install(elasticsearch_server)
-    prefix = new_prefix()
+    prefix, now = new_prefix(), datetime.now(timezone.utc)
     documents = [
         log_document(
-            NOW - timedelta(minutes=n),
+            now - timedelta(minutes=n),
             n,
             level="INFO" if n % 3 else "ERROR",
             error_type=None if n % 3 else "KeyError",

@@ -17,7 +17,6 @@ from otel_distro.cli.plain_text import width
 from tests.log_oracle import Document, log_document, write_log
 
 COMMAND = [sys.executable, "-m", "otel_distro.cli"]
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m wide 用户 \u202e" + "x" * 300 + "\nsecond line"
 
 
@@ -40,9 +39,10 @@ def _run(*arguments: object, cwd: Path | None = None, **variables: str) -> subpr
 @pytest.fixture
 def documents() -> list[Document]:
     """Give 30 documents of the last half hour, every third an error, with hostile messages."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
     return [
         log_document(
-            NOW - timedelta(minutes=n),
+            now - timedelta(minutes=n),
             n,
             level="ERROR" if n % 3 == 0 else "INFO",
             error_type="KeyError" if n % 3 == 0 else None,
@@ -168,7 +168,8 @@ def test_without_duckdb_it_is_one_line_that_says_what_to_install(tmp_path: Path,
 
 @pytest.mark.parametrize("form", ["--json", None])
 def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, form: str | None) -> None:
-    log = write_log(tmp_path / "app.log", [log_document(NOW, n, level="ERROR") for n in range(20_000)])
+    now = datetime.now(timezone.utc)
+    log = write_log(tmp_path / "app.log", [log_document(now, n, level="ERROR") for n in range(20_000)])
     arguments = [
         *COMMAND,
         "logs",
