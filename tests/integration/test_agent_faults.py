@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests import pipeline_faults as faults
 from tests.agent_variants import stock
 from tests.services.elasticsearch import Elasticsearch
 
 
+@pytest.mark.parametrize("files", ["elasticsearch", "elasticsearch/files"])
 def test_records_are_stored_once_while_everything_is_killed(
-    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path
+    collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path, files: str
 ) -> None:
-    with faults.Run(collector_binary, elasticsearch_server, tmp_path) as run:
+    with faults.Run(collector_binary, elasticsearch_server, tmp_path, env={"FILES_EXPORTER": files}) as run:
         happen = [
             faults.elasticsearch_refuses(2),
             faults.collector_is_killed(2),
