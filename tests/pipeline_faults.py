@@ -147,6 +147,21 @@ def elasticsearch_is_killed(seconds: float = 0.0) -> Fault:
     return Fault(f"Elasticsearch killed, away for {seconds:g} s", seconds + 15, happen)
 
 
+def files_wait(seconds: float) -> Fault:
+    """Elasticsearch is killed, and the log file renamed twice before it starts again; `seconds` lie between all of it."""
+
+    def happen(run: Run) -> None:
+        run.elasticsearch.kill()
+        run.kills += 1
+        for _ in range(2):
+            time.sleep(seconds)
+            run.file.rename()
+        time.sleep(seconds)
+        run.elasticsearch.start()
+
+    return Fault(f"Elasticsearch killed while files are renamed, away for {3 * seconds:g} s", 3 * seconds + 15, happen)
+
+
 def elasticsearch_refuses(seconds: float) -> Fault:
     """Elasticsearch answers 429 to everything, then to every second document."""
 

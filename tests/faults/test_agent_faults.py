@@ -20,16 +20,18 @@ def server(elasticsearch_home: Path) -> Iterator[Elasticsearch]:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("files", ["elasticsearch", "elasticsearch/files"])
 def test_thirty_thousand_records_are_stored_once_while_everything_is_killed(
-    collector_binary: Path, server: Elasticsearch, tmp_path: Path
+    collector_binary: Path, server: Elasticsearch, tmp_path: Path, files: str
 ) -> None:
-    with faults.Run(collector_binary, server, tmp_path) as run:
+    with faults.Run(collector_binary, server, tmp_path, env={"FILES_EXPORTER": files}) as run:
         happen = [
             faults.elasticsearch_stops(100),  # longer than the exporter's own time-out of 90 s
             faults.elasticsearch_is_killed(),
             faults.elasticsearch_refuses(20),
             faults.collector_is_killed(20),
             faults.files_rotate(5),
+            faults.files_wait(10),
         ]
         run.through(happen, records=30_000)
         run.outcome().check()

@@ -20,7 +20,7 @@ def test_records_are_stored_once_while_everything_is_killed(
             faults.elasticsearch_refuses(2),
             faults.collector_is_killed(2),
             faults.files_rotate(1),
-            faults.elasticsearch_is_killed(3),
+            faults.files_wait(1),
         ]
         run.through(happen, records=1_500)
         run.outcome().check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,13 +57,18 @@ def fill_and_kill(run: Run) -> None:
     run.proxy.mode = Mode.FORWARD
 
 
-def stop_while_files_wait(run: Run, number: int) -> Outcome:
-    """Fill the queue from the file alone, end the Collector by a signal as Docker does, and start it again."""
+def lines_wait(run: Run) -> None:
+    """Refuse what the file's own queue has in its hands."""
+    wait_until(lambda: run.agent.metric("otelcol_exporter_queue_size", exporter="elasticsearch/files") > 0, 30)
+
+
+def stop_while_files_wait(run: Run, number: int, wait: Callable[[Run], None] = fill) -> Outcome:
+    """Let the file alone wait, end the Collector by a signal as Docker does, and start it again."""
     run.proxy.mode = Mode.REFUSE
     lines = [run.ledger.make("file", place) for place in range(6_000)]
     run.file.write(lines)
     run.ledger.owe(lines)
-    fill(run)
+    wait(run)
     os.kill(run.agent.pid, number)
     with suppress(AssertionError):
         wait_until(lambda: not run.agent.running, 10)  # then it is killed
@@ -83,13 +88,35 @@ def test_a_collector_that_is_killed_while_files_wait_loses_nothing(run: Run) -> 
     run.outcome().check()
 
 
-def test_the_stop_signal_of_compose_yaml_loses_nothing_while_files_wait(run: Run) -> None:
+def stop_signal() -> signal.Signals:
+    """Return the signal by which compose.yaml ends the Collector."""
     compose = yaml.safe_load((ROOT / "collector-config" / "compose.yaml").read_text())
-    name = compose["services"]["collector"].get("stop_signal", "SIGTERM")
-    stop_while_files_wait(run, signal.Signals[name]).check()
+    return signal.Signals[compose["services"]["collector"].get("stop_signal", "SIGTERM")]
+
+
+def test_the_stop_signal_of_compose_yaml_loses_nothing_while_files_wait(run: Run) -> None:
+    stop_while_files_wait(run, stop_signal()).check()
 
 
 def test_a_stop_in_order_while_files_wait_loses_the_lines_in_its_hands(run: Run) -> None:
     outcome = stop_while_files_wait(run, signal.SIGTERM)
+    assert 0 < len(outcome.lost) <= 100  # of one file
+    assert not outcome.doubled | outcome.strange | outcome.changed
+
+
+@pytest.fixture
+def waiting(collector_binary: Path, elasticsearch_server: Elasticsearch, tmp_path: Path) -> Iterator[Run]:
+    """Start a Collector for which each file is its own queue."""
+    files = {"FILES_EXPORTER": "elasticsearch/files"}
+    with Run(collector_binary, elasticsearch_server, tmp_path, env=files) as run:
+        yield run
+
+
+def test_the_stop_signal_of_compose_yaml_loses_nothing_where_a_file_is_its_own_queue(waiting: Run) -> None:
+    stop_while_files_wait(waiting, stop_signal(), lines_wait).check()
+
+
+def test_a_stop_in_order_where_a_file_is_its_own_queue_loses_the_lines_in_its_hands(waiting: Run) -> None:
+    outcome = stop_while_files_wait(waiting, signal.SIGTERM, lines_wait)
     assert 0 < len(outcome.lost) <= 100  # of one file
     assert not outcome.doubled | outcome.strange | outcome.changed
