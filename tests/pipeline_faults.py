@@ -148,7 +148,7 @@ def elasticsearch_is_killed(seconds: float = 0.0) -> Fault:
 
 
 def files_wait(seconds: float) -> Fault:
-    """Elasticsearch is killed, and the log file renamed twice before it starts again; `seconds` lie between all of it."""
+    """Elasticsearch is killed, and the log file renamed twice before it starts again, with `seconds` between."""
 
     def happen(run: Run) -> None:
         run.elasticsearch.kill()
