@@ -22,7 +22,14 @@ T = TypeVar("T")
 ROOT: Final = Path(__file__).resolve().parent.parent
 _BIN: Final = Path(sys.executable).parent
 # What the caller's shell may have set and what would change the program under test.
-_FOREIGN: Final = ("OTEL_", "PROMETHEUS_MULTIPROC_DIR", "FLASK_", "WERKZEUG_", "GUNICORN_CMD_ARGS")
+_FOREIGN: Final = (
+    "OTEL_",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "FLASK_",
+    "WERKZEUG_",
+    "GUNICORN_CMD_ARGS",
+    "PYTHONDONTWRITEBYTECODE",  # each of the hundreds of starts would compile the whole package again
+)
 
 
 def clean_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
