@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import certificates
+from tests.certificates import Certificates
 from tests.services import alertmanager, collector, elasticsearch, node_exporter, prometheus
 from tests.services.elasticsearch import Elasticsearch
 
@@ -69,3 +71,22 @@ def elasticsearch_server(elasticsearch_home: Path) -> Iterator[Elasticsearch]:
     """Give the one running Elasticsearch of the test run, without security: every test has index names of its own."""
     with Elasticsearch(elasticsearch_home) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def known_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Give the certificates of the run: those of `secured_elasticsearch`, and strangers to them."""
+    return certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def _secured(elasticsearch_home: Path, known_certificates: Certificates) -> Iterator[Elasticsearch]:
+    with Elasticsearch(elasticsearch_home, security=known_certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secured_elasticsearch(_secured: Elasticsearch) -> Iterator[Elasticsearch]:
+    """Give the one running Elasticsearch with security, without an index of another module."""
+    yield _secured
+    _secured.delete("*,-.*")

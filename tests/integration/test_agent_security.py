@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests import certificates
 from tests.agent import Agent, install_templates, line
 from tests.certificates import Certificates
 from tests.processes import clean_environment
@@ -40,11 +38,9 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def secured(elasticsearch_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    made = certificates.make(tmp_path_factory.mktemp("certificates"))
-    with Elasticsearch(elasticsearch_home, security=made) as server:
-        install_templates(server)
-        yield Secured(server, made)
+def secured(secured_elasticsearch: Elasticsearch, known_certificates: Certificates) -> Secured:
+    install_templates(secured_elasticsearch)
+    return Secured(secured_elasticsearch, known_certificates)
 
 
 def agent_with(binary: Path, secured: Secured, folder: Path, key: str, authority: Path | None = None) -> Agent:

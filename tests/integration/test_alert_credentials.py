@@ -16,8 +16,8 @@ import pytest
 
 from otel_distro.monitoring.files import generated, write
 from otel_distro.monitoring.parameters import Parameters
-from tests import certificates
 from tests.agent import Agent, install_templates, line
+from tests.certificates import Certificates
 from tests.integration.test_agent_security import LEAST
 from tests.integration.test_alerts_end_to_end import quickened
 from tests.mails import MailServer
@@ -63,25 +63,25 @@ class Stage:
 
 @pytest.fixture
 def stage(
-    elasticsearch_home: Path,
+    secured_elasticsearch: Elasticsearch,
+    known_certificates: Certificates,
     collector_binary: Path,
     prometheus_binary: Path,
     alertmanager_binary: Path,
     tmp_path: Path,
 ) -> Iterator[Stage]:
-    made = certificates.make(tmp_path)
+    server = secured_elasticsearch
     receiver, mail = Receiver(), MailServer()
     with ExitStack() as running:
         running.enter_context(listening(receiver))
         running.enter_context(mail.listening())
-        server = running.enter_context(Elasticsearch(elasticsearch_home, security=made))
         install_templates(server)
         server.request("PUT", "/_security/role/logs", LEAST["logs"])
         server.request("PUT", "/_security/user/collector", {"password": "as it was", "roles": ["logs"]})
         variables = {
             "ELASTICSEARCH_USERNAME": "collector",
             "ELASTICSEARCH_PASSWORD": "as it was",
-            "ELASTICSEARCH_CA_FILE": str(made.authority.certificate),
+            "ELASTICSEARCH_CA_FILE": str(known_certificates.authority.certificate),
         }
         agent = running.enter_context(Agent(collector_binary, server, tmp_path / "agent", variables))
         config = quickened(receiver.url, mail.address)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from otel_distro.analyzer.elastic_setup import install as set_up_with
 from otel_distro.analyzer.elastic_template import templates
 from otel_distro.analyzer.elasticsearch import ElasticsearchStore
 from otel_distro.errors import StoreError
-from tests import certificates
 from tests.certificates import Certificates
 from tests.elastic import install, load, new_prefix, open_points_in_time
 from tests.log_oracle import NOW, log_document
@@ -237,29 +235,27 @@ def test_what_is_no_elasticsearch_is_said(answer: bytes) -> None:
             assert _sentence(LogAnalyzer(url)).startswith(f"what answers at {url} is no Elasticsearch")
 
 
-def test_a_server_that_hangs_is_given_up_after_the_time_that_is_said(elasticsearch_home: Path) -> None:
-    with Elasticsearch(elasticsearch_home) as server:
-        store = ElasticsearchStore(Address(server.url, timeout=0.5), "python-app-*")
-        server.pause()
-        try:
-            text = _sentence(LogAnalyzer(store=store))
-        finally:
-            server.resume()
-        assert text.startswith(f"{server.url} has not answered within 0.5 s; ")
+def test_a_server_that_hangs_is_given_up_after_the_time_that_is_said(elasticsearch_server: Elasticsearch) -> None:
+    store = ElasticsearchStore(Address(elasticsearch_server.url, timeout=0.5), "python-app-*")
+    elasticsearch_server.pause()
+    try:
+        text = _sentence(LogAnalyzer(store=store))
+    finally:
+        elasticsearch_server.resume()
+    assert text.startswith(f"{elasticsearch_server.url} has not answered within 0.5 s; ")
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates.make(tmp_path_factory.mktemp("certificates"))
+def authority(known_certificates: Certificates) -> Certificates:
+    return known_certificates
 
 
 @pytest.fixture(scope="module")
-def secured(elasticsearch_home: Path, authority: Certificates) -> Iterator[Elasticsearch]:
-    with Elasticsearch(elasticsearch_home, security=authority) as server:
-        install(server)
-        load(server, "python-app", [log_document(MOMENT, 1, level="ERROR")])
-        load(server, "python-app-other", [log_document(MOMENT, 2, level="ERROR")])
-        yield server
+def secured(secured_elasticsearch: Elasticsearch) -> Elasticsearch:
+    install(secured_elasticsearch)
+    load(secured_elasticsearch, "python-app", [log_document(MOMENT, 1, level="ERROR")])
+    load(secured_elasticsearch, "python-app-other", [log_document(MOMENT, 2, level="ERROR")])
+    return secured_elasticsearch
 
 
 def _secured(server: Elasticsearch, authority: Certificates, **arguments: Any) -> LogAnalyzer:

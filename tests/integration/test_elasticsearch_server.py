@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import certificates
 from tests.services.elasticsearch import Elasticsearch
+from tests.services.elasticsearch_client import Client
 from tests.services.errors import ServiceError
-
-
-@pytest.fixture(scope="module")
-def own(elasticsearch_home: Path) -> Iterator[Elasticsearch]:
-    """Give a server that the tests of this module may break."""
-    with Elasticsearch(elasticsearch_home) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def secured(elasticsearch_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
-    authority = certificates.make(tmp_path_factory.mktemp("certificates"))
-    with Elasticsearch(elasticsearch_home, security=authority) as server:
-        yield server
 
 
 def store(server: Elasticsearch, index: str, numbers: range) -> None:
@@ -59,25 +44,30 @@ def test_a_refused_request_fails_with_the_servers_words(elasticsearch_server: El
 
 
 @pytest.mark.parametrize("ending", ["kill", "stop"])
-def test_what_was_acknowledged_is_there_again_after_an_end_on_the_same_port(own: Elasticsearch, ending: str) -> None:
-    index, url = f"services-{ending}", own.url
-    store(own, index, range(100))
-    own.kill() if ending == "kill" else own.stop()
-    assert not own.running
+def test_what_was_acknowledged_is_there_again_after_an_end_on_the_same_port(
+    elasticsearch_server: Elasticsearch, ending: str
+) -> None:
+    server = elasticsearch_server
+    index, url = f"services-{ending}", server.url
+    store(server, index, range(100))
+    server.kill() if ending == "kill" else server.stop()
+    assert not server.running
     with pytest.raises(OSError, match="refused"):
-        own.respond("GET", "/_cluster/health")
-    assert ("] closed" in own.log.splitlines()[-1]) == (ending == "stop")  # in order, or in the middle of something
-    own.start()
-    assert own.url == url
-    assert own.count(index) == 100
+        server.respond("GET", "/_cluster/health")
+    assert ("] closed" in server.log.splitlines()[-1]) == (ending == "stop")  # in order, or in the middle of something
+    server.start()
+    assert server.url == url
+    assert server.count(index) == 100
 
 
-def test_a_paused_server_takes_no_answer_and_goes_on_afterwards(own: Elasticsearch) -> None:
-    own.pause()
-    with pytest.raises(TimeoutError):
-        own.respond("GET", "/_cluster/health", seconds=0.5)
-    own.resume()
-    assert own.request("GET", "/_cluster/health")["status"] in ("green", "yellow")
+def test_a_paused_server_takes_no_answer_and_goes_on_afterwards(elasticsearch_server: Elasticsearch) -> None:
+    elasticsearch_server.pause()
+    try:
+        with pytest.raises(TimeoutError):
+            elasticsearch_server.respond("GET", "/_cluster/health", seconds=0.5)
+    finally:
+        elasticsearch_server.resume()
+    assert elasticsearch_server.request("GET", "/_cluster/health")["status"] in ("green", "yellow")
 
 
 def test_a_server_that_cannot_start_says_why(elasticsearch_home: Path) -> None:
@@ -87,27 +77,27 @@ def test_a_server_that_cannot_start_says_why(elasticsearch_home: Path) -> None:
     assert not broken.folder().exists()
 
 
-def test_with_security_only_the_password_over_the_private_authority_opens(secured: Elasticsearch) -> None:
-    store(secured, "services-secured", range(3))
-    assert secured.count("services-secured") == 3
-    assert secured.url.startswith("https://")
-    assert secured.respond("GET", "/services-secured/_count", authorization="").status == 401
-    secured.tls, known = None, secured.tls
+def test_with_security_only_the_password_over_the_private_authority_opens(secured_elasticsearch: Elasticsearch) -> None:
+    store(secured_elasticsearch, "services-secured", range(3))
+    assert secured_elasticsearch.count("services-secured") == 3
+    assert secured_elasticsearch.url.startswith("https://")
+    assert secured_elasticsearch.respond("GET", "/services-secured/_count", authorization="").status == 401
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
-        secured.respond("GET", "/services-secured/_count")
-    secured.tls = known
+        Client(secured_elasticsearch.url).respond("GET", "/services-secured/_count")
 
 
-def test_an_api_key_opens_until_it_is_invalidated_and_no_more_than_it_says(secured: Elasticsearch) -> None:
-    store(secured, "services-key-open", range(2))
-    store(secured, "services-key-shut", range(2))
+def test_an_api_key_opens_until_it_is_invalidated_and_no_more_than_it_says(
+    secured_elasticsearch: Elasticsearch,
+) -> None:
+    store(secured_elasticsearch, "services-key-open", range(2))
+    store(secured_elasticsearch, "services-key-shut", range(2))
     rights = {"reader": {"indices": [{"names": ["services-key-open"], "privileges": ["read"]}]}}
-    key = secured.create_api_key("reader", rights)
+    key = secured_elasticsearch.create_api_key("reader", rights)
     header = f"ApiKey {key.encoded}"
 
     def status(index: str) -> int:
-        return secured.respond("GET", f"/{index}/_count", authorization=header).status
+        return secured_elasticsearch.respond("GET", f"/{index}/_count", authorization=header).status
 
     assert (status("services-key-open"), status("services-key-shut")) == (200, 403)
-    secured.invalidate_api_key(key)
+    secured_elasticsearch.invalidate_api_key(key)
     assert status("services-key-open") == 401

@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from tests.certificates import Certificates
 from tests.services import cache, commands, lookup
 from tests.services.elasticsearch_client import Client, basic
-from tests.services.elasticsearch_place import Place
+from tests.services.elasticsearch_place import QUICK_START, Place
 from tests.services.server import Server
 from tests.support import free_port
 
@@ -24,7 +24,7 @@ VERSION: Final = "9.5.3"
 # The server alone, with its launcher and the x-pack core, as Elastic publishes it for tests of other projects.
 _ARTIFACT: Final = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
 _PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack"
-_JAVA: Final = "-Xms512m -Xmx512m -XX:-AlwaysPreTouch -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_JAVA: Final = f"-Xms512m -Xmx512m -XX:-AlwaysPreTouch -XX:+UseSerialGC {QUICK_START}"
 _SETTINGS: Final = {
     "cluster.name": "tests",
     "discovery.type": "single-node",

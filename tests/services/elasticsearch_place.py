@@ -19,6 +19,8 @@ from tests.certificates import Certificates
 from tests.processes import ROOT
 from tests.services import commands, java
 
+# For programs that run for a moment: what optimizes their code and verifies their classes is most of their start.
+QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 _NOBODY: Final = 65534
 # Lines of jvm.options that choose another collector, write big files, or name a module this server does not have.
 _UNWANTED_OPTION: Final = re.compile(r"Xlog:gc|UseG1GC|HeapDump|arrow")
@@ -61,7 +63,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         """Return the folders and the Java that its programs look for."""
         folders = {"ES_PATH_CONF": str(self.folder / "config"), "ES_TMPDIR": str(self.folder / "tmp")}
-        return {**folders, "ES_JAVA_HOME": str(self._java)}
+        return {**folders, "ES_JAVA_HOME": str(self._java), "CLI_JAVA_OPTS": QUICK_START}
 
     def secure(self, certificates: Certificates, password: str) -> None:
         """Let it serve TLS as `server` of the certificates; `elastic` has the password, others get no answer."""
@@ -70,8 +72,7 @@ class Place:
         shutil.copy(certificates.server.key, config / "server.key")
         (config / "password").write_text(password)
         self._give_away()
-        self._keystore("create")
-        self._keystore("add-file", "bootstrap.password", str(config / "password"))
+        self._keystore("add-file", "--force", "bootstrap.password", str(config / "password"))  # makes the keystore, too
         if not (self.home / "modules" / "analysis-common").is_dir():
             self._add_plugin()
 
