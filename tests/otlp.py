@@ -76,7 +76,7 @@ class Receiver(Kept):
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         mode = self.mode

@@ -320,7 +320,7 @@ def fail():
     raise ValueError("wrong")
 def serve():
     server = make_server("127.0.0.1", 0, app)
-    threading.Thread(target=server.serve_forever).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,)).start()
     for path in ("/", "/fail", "/none"):
         try: urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}").read()
         except urllib.error.HTTPError as error: error.close()

@@ -47,7 +47,7 @@ class Shop:
         self.app = create_app()
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     @property
@@ -366,7 +366,7 @@ class TestCommandLine:
         self, shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = ThreadingHTTPServer(("127.0.0.1", 0), FixedPage)
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         monkeypatch.setattr("examples.shop.page.SETTLE_SECONDS", 0.0)
         try:
             page = f"http://127.0.0.1:{server.server_port}/metrics"
