@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from tests.support import free_port
 # The promise, and what a busy machine may take to end an interpreter.
 BOUND = 3.0 + 4.0
 PROGRAM = """
-import logging, signal, sys, time
+import logging, pathlib, signal, sys, time
 from opentelemetry import metrics, trace
 
 {before}
@@ -30,6 +33,10 @@ for number in range(100):
     tracer.start_span("work").end()
     logging.getLogger("test").info("number %d", number)
 print("ready", flush=True)
+for _ in range(6000):
+    if pathlib.Path({go!r}).exists():
+        break
+    time.sleep(0.01)
 {end}
 """
 ENDS = {
@@ -40,8 +47,29 @@ ENDS = {
     "SIGINT": "time.sleep(60)",
     "its own handler": "time.sleep(60)",
 }
+SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "its own handler": signal.SIGTERM}
 STATUS = {"sys.exit": 5, "an exception": 1, "SIGTERM": -signal.SIGTERM, "SIGINT": -signal.SIGINT, "its own handler": 6}
 TOLD = re.compile(r"otel_distro: process \d+ ends and has not delivered (.*)\n")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended, and what it wrote."""
+
+    kind: str
+    status: int
+    seconds: float
+    stderr: str
+    output: str
+    endpoint: str
+
+    def told(self, bound: float = BOUND) -> list[str]:
+        """Hold the end to the bound and to its kind, and return what was told of what was not delivered."""
+        assert self.seconds < bound, self.output
+        assert self.status == STATUS.get(self.kind, 0), self.output
+        assert "Transient" not in self.output
+        assert "does not take" not in self.output
+        return TOLD.findall(self.stderr)
 
 
 @pytest.fixture(params=["http/protobuf", "grpc"])
@@ -50,76 +78,89 @@ def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver | GrpcReceiver
         yield receiver
 
 
-def started(receiver: Kept, end: str, endpoint: str = "", **env: str) -> AppProcess:
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Ended]]:
+    """Give the end of each program of one receiver, by its kind: most of an end is waiting, so they wait together."""
+
+    @cache
+    def end(protocol: str, mode: str, *ends: str) -> dict[str, Ended]:
+        folder = tmp_path_factory.mktemp("together")
+        with GrpcReceiver() if protocol == "grpc" else Receiver() as receiver:
+            receiver.mode = mode
+            endpoint = f"http://127.0.0.1:{free_port()}" if mode == "refused" else receiver.endpoint
+            return ended(receiver, folder, *ends, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+
+    return end
+
+
+def started(receiver: Kept, folder: Path, end: str, **env: str) -> AppProcess:
+    """Start the program that ends in this way, by itself as soon as the file `go` is in the folder."""
     before = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(6))" if end == "its own handler" else ""
     settings = {
         **LONG,
         "OTEL_SERVICE_NAME": "test",
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if isinstance(receiver, GrpcReceiver) else "http/protobuf",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint or receiver.endpoint,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
         **env,
     }
-    words = ["opentelemetry-instrument", "python", "-c", PROGRAM.format(before=before, end=ENDS[end])]
-    return AppProcess(words, settings)
+    program = PROGRAM.format(before=before, end=ENDS[end], go=str(folder / "go"))
+    return AppProcess(["opentelemetry-instrument", "python", "-c", program], settings)
 
 
-def ended(app: AppProcess, end: str, bound: float = BOUND) -> list[str]:
-    """End the program as named, hold it to the bound, and return what it told of what was not delivered."""
-    app.wait_for_output("ready")
-    begun = time.monotonic()
-    if end in ("SIGTERM", "its own handler"):
-        app.signal(signal.SIGTERM)
-    elif end == "SIGINT":
-        app.signal(signal.SIGINT)
-    status = app.wait(20)
-    assert time.monotonic() - begun < bound, app.report
-    assert status == STATUS.get(end, 0), app.report
-    assert "Transient" not in app.output
-    assert "does not take" not in app.output
-    return TOLD.findall(app.stderr)
+def ended(receiver: Kept, folder: Path, *ends: str, **env: str) -> dict[str, Ended]:
+    """Start a program for each kind of end, end all at the same moment, and return how each did."""
+    with ExitStack() as running:
+        apps = {end: running.enter_context(started(receiver, folder, end, **env)) for end in ends}
+        for app in apps.values():
+            app.wait_for_output("ready")
+        begun = time.monotonic()
+        (folder / "go").touch()
+        for end in SIGNALS.keys() & apps.keys():
+            apps[end].signal(SIGNALS[end])
+        endpoint = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        return {
+            end: Ended(end, app.wait(20), time.monotonic() - begun, app.stderr, app.report, endpoint)
+            for end, app in apps.items()
+        }
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("mode", ["refused", "hang"])
 def test_a_program_ends_in_time_and_tells_in_one_line_what_was_not_delivered(
-    receiver: Receiver | GrpcReceiver, mode: str, end: str
+    together: Callable[..., dict[str, Ended]], protocol: str, mode: str, end: str
 ) -> None:
-    receiver.mode = mode
-    endpoint = f"http://127.0.0.1:{free_port()}" if mode == "refused" else receiver.endpoint
-    with started(receiver, end, endpoint) as app:
-        [told] = ended(app, end)
-        assert "100 spans" in told
-        assert "100 log records" in told
-        assert re.search(r"[1-9]\d* metric points", told)
-        assert endpoint.removeprefix("http://") in told
-        assert ("onnection refused" if mode == "refused" else "no answer in time") in told or mode == "hang"
+    result = together(protocol, mode, *ENDS)[end]
+    [told] = result.told()
+    assert "100 spans" in told
+    assert "100 log records" in told
+    assert re.search(r"[1-9]\d* metric points", told)
+    assert result.endpoint.removeprefix("http://") in told
+    assert "onnection refused" in told or mode == "hang"
 
 
 @pytest.mark.parametrize("mode", ["drip", "close", "garbage", "503"])
 @pytest.mark.parametrize("end", ["by itself", "SIGTERM"])
-def test_no_way_to_answer_holds_the_end(mode: str, end: str) -> None:
-    with Receiver() as receiver:
-        receiver.mode = mode
-        with started(receiver, end) as app:
-            [told] = ended(app, end)
-            assert "100 spans" in told
-            assert "100 log records" in told
+def test_no_way_to_answer_holds_the_end(together: Callable[..., dict[str, Ended]], mode: str, end: str) -> None:
+    [told] = together("http/protobuf", mode, "by itself", "SIGTERM")[end].told()
+    assert "100 spans" in told
+    assert "100 log records" in told
 
 
 @pytest.mark.parametrize("end", ["by itself", "SIGTERM"])
-def test_a_slow_receiver_that_works_gets_all(receiver: Receiver | GrpcReceiver, end: str) -> None:
+def test_a_slow_receiver_that_works_gets_all(receiver: Receiver | GrpcReceiver, tmp_path: Path, end: str) -> None:
     receiver.mode = "slow"
-    with started(receiver, end, OTEL_BSP_MAX_EXPORT_BATCH_SIZE="20", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="20") as app:
-        assert ended(app, end) == []
-        assert len(spans(receiver)) == 100
-        assert len(logs(receiver)) == 100
-        assert receiver.metrics
+    small = {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "20", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "20"}
+    assert ended(receiver, tmp_path, end, **small)[end].told() == []
+    assert len(spans(receiver)) == 100
+    assert len(logs(receiver)) == 100
+    assert receiver.metrics
 
 
-def test_a_receiver_that_comes_back_in_time_gets_all(receiver: Receiver | GrpcReceiver) -> None:
+def test_a_receiver_that_comes_back_in_time_gets_all(receiver: Receiver | GrpcReceiver, tmp_path: Path) -> None:
     receiver.mode = "unavailable" if isinstance(receiver, GrpcReceiver) else "503"
-    with started(receiver, "SIGTERM", OTEL_DISTRO_EXIT_TIMEOUT="20") as app:
+    with started(receiver, tmp_path, "SIGTERM", OTEL_DISTRO_EXIT_TIMEOUT="20") as app:
         app.wait_for_output("ready")
         app.signal(signal.SIGTERM)
         before = receiver.requests
@@ -131,10 +172,10 @@ def test_a_receiver_that_comes_back_in_time_gets_all(receiver: Receiver | GrpcRe
         assert (len(spans(receiver)), len(logs(receiver))) == (100, 100)
 
 
-def test_the_time_is_a_variable(receiver: Receiver | GrpcReceiver) -> None:
+def test_the_time_is_a_variable(receiver: Receiver | GrpcReceiver, tmp_path: Path) -> None:
     receiver.mode = "hang"
-    with started(receiver, "by itself", OTEL_DISTRO_EXIT_TIMEOUT="0") as app:
-        assert len(ended(app, "by itself", BOUND - 3)) == 1
+    result = ended(receiver, tmp_path, "by itself", OTEL_DISTRO_EXIT_TIMEOUT="0")["by itself"]
+    assert len(result.told(BOUND - 3)) == 1
 
 
 @pytest.mark.parametrize("kind", ["gunicorn", "uvicorn"])
