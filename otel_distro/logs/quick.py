@@ -86,6 +86,8 @@ class Quick:
             attributes["name"], attributes["levelname"], attributes["module"], attributes["funcName"],
             attributes["lineno"],
         )  # fmt: skip
+        if place[4].__class__ is not int:  # 7.0 would find the pieces of 7
+            raise TypeError
         before, after = self._places.get(place) or self._place(place)
         created = attributes["created"]
         if type(created) is not float or not EARLIEST <= created < LATEST:

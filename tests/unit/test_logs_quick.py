@@ -133,7 +133,11 @@ def test_what_went_into_a_line_is_kept_with_it() -> None:
 
 
 @pytest.mark.parametrize("message", ["hello", "é\u2028", "password=hunter2", "x" * 3000])
-@pytest.mark.parametrize("documents", [DOCUMENTS, Documents(), Documents("shop", redactor=None)], ids=str)
+@pytest.mark.parametrize(
+    "documents",
+    [DOCUMENTS, Documents(), Documents("shop", redactor=None)],
+    ids=["as started", "unnamed", "unredacted"],
+)
 def test_ordinary_records_go_the_quick_way(message: str, documents: Documents) -> None:
     record = record_of(message)
     assert quick(record, documents) == by_document(record, documents)
@@ -165,6 +169,15 @@ def test_a_document_that_is_asked_for_later_is_what_the_line_holds() -> None:
     arguments[0] = "changed since"
     assert formatter.document(record)["message"] == "['first']"
     assert encoded(formatter.document(record), LIMIT)[0] == line
+
+
+def test_a_line_number_that_only_equals_a_known_one_is_left_to_the_document() -> None:
+    record = record_of("hello")
+    record.lineno = 1
+    assert quick(record) is not None
+    for number in (1.0, True):
+        record.lineno = number  # type: ignore[assignment]
+        assert quick(record) is None
 
 
 def test_places_are_bounded() -> None:

@@ -108,7 +108,11 @@ def test_a_wrong_level_is_one_warning_and_info(level: Any, capsys: pytest.Captur
     assert "log_level" in document["message"]
 
 
-@pytest.mark.parametrize("file", ["/proc/none/x.log", "/dev/full/x", "/tmp", "a\0b", 12, object()], ids=str)  # noqa: S108
+@pytest.mark.parametrize(
+    "file",
+    ["/proc/none/x.log", "/dev/full/x", "/tmp", "a\0b", 12, pytest.param(object(), id="an object")],  # noqa: S108
+    ids=str,
+)
 def test_a_wrong_file_is_one_warning_and_the_console_goes_on(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     logger = setup_logging(log_file=file)
     logger.info("hello")
