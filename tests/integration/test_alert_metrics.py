@@ -102,7 +102,8 @@ def world(
         run_traffic(shop.url, make_plan(30, seed=3))
         wait_until(lambda: bulk.refused, what="documents that are refused")
         run_traffic(shop.url, make_plan(30, seed=4))
-        wait_until(lambda: not missing(server), what=lambda: f"every recorded series: {missing(server)}", every=0.3)
+        counters = COUNTERS.values()
+        wait_until(lambda: not missing(server, *counters), what=lambda: f"{missing(server, *counters)}", every=0.3)
         server.wait_for_scrape("otel-collector")
         yield World(server, known(server), folder / "logs", bulk, collectors[0], lacking)
 
@@ -153,9 +154,9 @@ def all_rules() -> list[dict[str, Any]]:
     return [rule for document in documents for group in document["groups"] for rule in group["rules"]]
 
 
-def missing(server: Prometheus) -> set[str]:
-    """The recorded series, and the counters of who refuses, that are not there yet."""
-    return (recorded() | set(COUNTERS.values())) - set(server.api("label/__name__/values"))
+def missing(server: Prometheus, *others: str) -> set[str]:
+    """The recorded series, and these others, that are not there yet."""
+    return (recorded() | set(others)) - set(server.api("label/__name__/values"))
 
 
 def known(server: Prometheus) -> Catalog:

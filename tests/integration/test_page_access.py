@@ -87,7 +87,8 @@ def test_prometheus_reads_what_it_has_the_keys_for_and_nobody_else_does(
         prometheus.wait_for_scrape("token")
         assert prometheus.value('orders_total{job="guarded"}') == 7
         assert prometheus.value('orders_total{job="token"}') == 3
-        with pytest.raises(AssertionError, match=r"down .*(certificate|tls)"):
+        # It may still be writing its question when the page, which has seen no certificate, ends the connection.
+        with pytest.raises(AssertionError, match=r"down .*(certificate|tls|broken pipe|reset by peer)"):
             prometheus.wait_for_scrape("stranger", timeout=2)
         with pytest.raises(AssertionError, match="down server returned HTTP status 401"):
             prometheus.wait_for_scrape("nobody", timeout=2)
