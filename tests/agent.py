@@ -39,7 +39,7 @@ class Agent(Collector):
         elasticsearch: Elasticsearch,
         folder: Path,
         env: Mapping[str, str] | None = None,
-        configs: Sequence[Path] = (AGENT,),
+        configs: Sequence[Path | str] = (AGENT,),
         disk: SmallDisk | None = None,
     ) -> None:
         """Prepare it; log files are `logs/*` in `folder`, and it runs where `disk` is."""
@@ -137,8 +137,8 @@ def install_templates(elasticsearch: Elasticsearch) -> None:
 
 
 def line(**fields: Any) -> str:
-    """Return fields as a line of JSON."""
-    return json.dumps(fields)
+    """Return fields as a line of JSON, as the package writes it."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def export_request(documents: Sequence[Mapping[str, Any]], resource: Mapping[str, Any]) -> ExportLogsServiceRequest:

@@ -56,6 +56,9 @@ def objects() -> dict[str, dict[str, Any]]:
         "keys inside of @timestamp": {"@timestamp.z": 1, "timestamp.z": 2},
         "a key and one inside of it": {"q": 1, "q.b": 2, "q.b.c": 3},
         "odd keys inside of an object": {"x": {"": 1, "_id": 2, "a..b": 3, ".": 4}},
+        # One for each line: where there are several, the first decides which way the line goes.
+        **{f"a key of {mark!a}": {mark: 1} for mark in " \t\u00a0\u3000\u2028\u2029\u0000"},
+        **{f"a key that begins with {mark!a}": {f"{mark}a": 1} for mark in " \t\u3000\u2028\u2029\u0000"},
         "keys with control characters": {"a\u0000b": 1, "\u0001": 2, "a\u007fb": 3, '"': 4, "\\": 5, "*?,": 6},
         "a key of 1 MB": {"k" * 1_000_000: 1},
         "a key of 1 MB with dots": {"k." * 500_000: 1},
@@ -101,8 +104,30 @@ def log_ids() -> dict[str, Any]:
 
 
 def lines() -> dict[str, bytes]:
-    """Return lines by what is wrong with them that cannot be an object of Python; each becomes one document."""
-    begin = f'{{"timestamp":"{MOMENT}","level":"INFO",'.encode()
+    """Return lines by what is wrong with them that cannot be an object of Python; each becomes one document.
+
+    Those that begin like a line of the package are there with spaces, too, as most other programs write them.
+    """
+    own, spaced = (
+        _begun(f'{{"timestamp":{space}"{MOMENT}",{space}"level":{space}"INFO",'.encode()) for space in ("", " ")
+    )
+    return {**own, **{f"{name}, with spaces": text for name, text in spaced.items()}, **_others()}
+
+
+def behind() -> dict[str, bytes]:
+    """Return what may stand behind the fields of an object, from its end on, by what it is."""
+    return {
+        "a brace": b"} }",
+        "a field": b'}, "lost": 1}',
+        "a word": b"}, lost}",
+        "a list": b"} [1]",
+        "an object": b'} {"lost": 1}',
+        "a word before a brace": b"} lost}",
+        "braces": b"}}}",
+    }
+
+
+def _begun(begin: bytes) -> dict[str, bytes]:
     return {
         "depth 1,500": begin
         + b'"deep":'
@@ -116,25 +141,30 @@ def lines() -> dict[str, bytes]:
         "a huge exponent": begin + b'"n":1e400}',
         "NaN": begin + b'"n":NaN}',
         "Infinity": begin + b'"n":-Infinity}',
-        "binary": bytes(byte for byte in range(256) if byte != 10),
         "invalid UTF-8 in a text": begin + b'"message":"a\xff\xfe\xc3("}',
         "invalid UTF-8 in a key": begin + b'"k\xff":1}',
         "a surrogate": begin + b'"message":"\\ud800 \\udfff","\\ud800":1}',
-        "NUL bytes": b"\x00" * 1_000,
         "half an object": begin + b'"message":"no end',
         "two objects": begin + b'"a":1}' + begin + b'"b":2}',
         "an object in a list": b"[" + begin + b'"a":1}]',
         "an object and white space": begin + b'"a":1}  \t ',
         "a byte order mark": b"\xef\xbb\xbf" + begin + b'"a":1}',
-        "braces": b"}" * 10_000,
-        "an empty object": b"{}",
-        "a template": b"{{ .Values.x }} ${env:HOME} $$ %s %(x)s",
-        "HTML": b"<script>alert(1)</script>",
-        "a bulk action": b'{"delete":{"_index":"python-app-2026.11.24","_id":"x"}}',
         "a key inside of ours, a space before its colon": begin + b'"level.foo" : 1}',
         "a dot by escape in a key": begin + b'"level\\u002efoo":1}',
         "an underscore by escape in a key": begin + b'"\\u005fid":1}',
         "a dot and a quote in a key": begin + b'"level.\\"":1}',
         "a dot, then a quote within a key": begin + b'"level.a\\"b":1}',
         "a carriage return": begin + b'"message":"x"}\r',
+    }
+
+
+def _others() -> dict[str, bytes]:
+    return {
+        "binary": bytes(byte for byte in range(256) if byte != 10),
+        "NUL bytes": b"\x00" * 1_000,
+        "braces": b"}" * 10_000,
+        "an empty object": b"{}",
+        "a template": b"{{ .Values.x }} ${env:HOME} $$ %s %(x)s",
+        "HTML": b"<script>alert(1)</script>",
+        "a bulk action": b'{"delete":{"_index":"python-app-2026.11.24","_id":"x"}}',
     }
