@@ -12,7 +12,6 @@ where a record is missing or there twice; a missed target is only shown.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from tests.agent import AGENT, Agent, install_templates
+from tests.agent import AGENT, Agent, install_templates, line
 from tests.services import collector, elasticsearch
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
@@ -59,13 +58,13 @@ class Cost:
 
 
 def write_log(path: Path, records: int) -> None:
-    """Write the log of a shop: a few fields in each line, an error with its traceback in one of twenty."""
+    """Write the log of a shop as the package writes it; an error with its traceback is in one line of twenty."""
     dice = random.Random(7)
     start = datetime(2026, 11, 24, 9, tzinfo=timezone.utc)
     with path.open("w") as file:
         for number in range(records):
             moment = start + timedelta(milliseconds=number)
-            file.write(json.dumps(_record(dice, moment)) + "\n")
+            file.write(line(**_record(dice, moment)) + "\n")
 
 
 def _record(dice: random.Random, moment: datetime) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def _record(dice: random.Random, moment: datetime) -> dict[str, Any]:
         "payment_method": dice.choice(("alipay", "wechat", "card")),
     }
     if failed:
-        frames = "".join(f'  File "shop/orders.py", line {line}, in place\n    pay(order)\n' for line in range(12))
+        frames = "".join(f'  File "shop/orders.py", line {place}, in place\n    pay(order)\n' for place in range(12))
         record |= {"error_type": "PaymentDeclined", "error_message": "declined"}
         record["exc_info"] = f"Traceback (most recent call last):\n{frames}PaymentDeclined: declined"
     return record
