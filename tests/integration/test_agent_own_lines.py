@@ -104,6 +104,15 @@ def test_a_record_is_the_same_document_in_either_form(
         assert found[f"own: {name}"] == found[f"spaced: {name}"], name
 
 
+def test_the_last_of_two_moments_counts_in_whatever_form_it_is(
+    agent: Agent, documents: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    agent.write(f'{{"timestamp":"{MOMENT}","message":"x","timestamp":"2026-11-24T23:30:00-05:00"}}')
+    (document,) = documents(1)
+    assert document["@timestamp"] == "2026-11-25T04:30:00.000000Z"
+    assert [stored.index for stored in agent.stored()] == [f"{agent.prefix}-2026.11.25"]
+
+
 def test_what_stands_behind_an_object_is_kept(agent: Agent, documents: Callable[[int], list[dict[str, Any]]]) -> None:
     texts = [
         f'{{"timestamp":{space}"{MOMENT}",{space}"message":{space}"x{space}"'.encode() + rest
