@@ -33,15 +33,12 @@ from tests.support import wait_until
 PLAIN: Final = Path(__file__).with_name("pipeline_plain.yaml")
 FLOOR: Final = Path(__file__).with_name("pipeline_floor.yaml")
 FILES: Final = {"FILES_EXPORTER": "elasticsearch/files"}  # of agent.yaml: each file is its own queue
-# Name, file, environment. GOGC is Go's: how far the heap may grow, in percent, before it is collected (100).
+# Name, file, environment.
 CONFIGURATIONS: Final[Mapping[str, tuple[Path, Mapping[str, str]]]] = {
     "agent.yaml": (AGENT, {}),
-    "agent.yaml, GOGC=400": (AGENT, {"GOGC": "400"}),
     "files as queues": (AGENT, FILES),
-    "files as queues, GOGC=400": (AGENT, {**FILES, "GOGC": "400"}),
     "plain": (PLAIN, {}),
     "queue alone": (FLOOR, {}),
-    "queue alone, GOGC=400": (FLOOR, {"GOGC": "400"}),
 }
 TARGET: Final = 0.5
 _LONGEST: Final = 300.0  # seconds

@@ -99,7 +99,7 @@ def test_the_collector_gets_variables_that_its_configuration_has_and_all_that_ha
     given = set(SERVICES["collector"]["environment"])
     known = set(re.findall(r"\$\{env:(\w+)", AGENT))
     needed = known - {name for name, _ in DEFAULTED.findall(AGENT.replace("${env:", "${"))}
-    assert needed <= given <= known | {"GOGC"}  # which is Go's
+    assert needed <= given <= known
 
 
 def test_the_collector_has_no_lines_that_are_in_no_queue() -> None:
