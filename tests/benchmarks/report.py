@@ -141,6 +141,13 @@ def main() -> int:
     options = parser.parse_args()
     kept = options.out or KEPT / ("quick" if options.quick else "long")
     kept.mkdir(parents=True, exist_ok=True)
+    asked = () if options.draw else options.only or [part.name for part in PARTS]
+    lost = [part.name for part in PARTS if part.name not in asked and not (kept / f"{part.name}.json").exists()]
+    if lost and not (options.quick or options.out):
+        parser.error(
+            f"docs/benchmarks.md would lose {', '.join(lost)}: {kept} has no results of them. "
+            "Run it once without --only and --draw, or name another folder by --out"
+        )
     runs: dict[str, Run] = {}
     for part in PARTS:
         arguments = part.quick if options.quick else part.arguments
@@ -148,7 +155,7 @@ def main() -> int:
             continue
         more = ("--without-peers",) if part.has_peers and options.without_peers else ()
         file = kept / f"{part.name}.json"
-        if not options.draw and (not options.only or part.name in options.only):
+        if part.name in asked:
             file.write_text(json.dumps(asdict(run(part, (*arguments, *more)))))
         if file.exists():
             runs[part.name] = Run(**json.loads(file.read_text()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.benchmarks.tables import tables
+from tests.processes import ROOT
 
 PARTS = ("flask_cost", "log_line_cost")
 
@@ -64,3 +66,15 @@ def test_the_report_says_where_and_under_what_load_it_was_made(folder: Path) -> 
     assert "flask 3" in text
     for part in PARTS:
         assert f"`python -m tests.benchmarks.{part} " in text
+
+
+def test_a_part_alone_does_not_take_the_others_out_of_the_page(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "benchmarks.md").write_text("kept")
+    command = [sys.executable, "-m", "tests.benchmarks.report", "--only", "flask_cost"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "docs/benchmarks.md would lose page_cost, " in done.stderr
+    assert "Run it once without --only and --draw" in done.stderr
+    assert (tmp_path / "docs" / "benchmarks.md").read_text() == "kept"
