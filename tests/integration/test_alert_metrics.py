@@ -101,6 +101,8 @@ def world(
         write_logs(folder / "logs", "a", "b")
         run_traffic(shop.url, make_plan(30, seed=3))
         wait_until(lambda: bulk.refused, what="documents that are refused")
+        # A rate is of what comes after the first sample.
+        wait_until(lambda: server.query("orders_total"), what="the first orders", every=0.1)
         run_traffic(shop.url, make_plan(30, seed=4))
         counters = COUNTERS.values()
         wait_until(lambda: not missing(server, *counters), what=lambda: f"{missing(server, *counters)}", every=0.3)
