@@ -93,7 +93,8 @@ def test_records_wait_for_the_rights_of_a_key(collector_binary: Path, secured: S
         send(agent, 0)
         see_it_wait(agent)
         assert agent.metric("otelcol_exporter_queue_size", exporter="elasticsearch") > 0
-        assert agent.metric("otelcol_elasticsearch_docs_retried") > 0
+        # The first request may still be on its way when it is seen.
+        wait_until(lambda: agent.metric("otelcol_elasticsearch_docs_retried") > 0, what=lambda: agent.metrics)
         secured.server.request("PUT", f"/_security/api_key/{key.id}", {"role_descriptors": LEAST})
         agent.wait_for(3)
         assert log_ids(agent) == ["r-0", "r-1", "r-2"]
@@ -107,7 +108,10 @@ def test_records_wait_for_a_key_in_the_place_of_one_that_ends(
     with agent_with(collector_binary, secured, tmp_path, first.encoded) as agent:
         send(agent, 0)
         see_it_wait(agent)
-        assert agent.metric("http_client_request_duration_count", http_response_status_code="401") > 0
+        unauthorized = {"http_response_status_code": "401"}
+        wait_until(
+            lambda: agent.metric("http_client_request_duration_count", **unauthorized) > 0, what=lambda: agent.metrics
+        )
         agent.kill()
         agent.env["ELASTICSEARCH_API_KEY"] = secured.server.create_api_key("follows", LEAST).encoded
         agent.start()
