@@ -138,6 +138,8 @@ def pipeline(stage: Stage) -> dict[str, dict[str, Check]]:
         "Refused and failed": {
             "A": Proportional(("receiver",), {("otlp",): LOST}),
             "B": Proportional(("exporter",), {("otlp_http",): LOST}),
+            "C": Proportional(("exporter",), {("otlp_http/queue",): LOST}),
+            "D": Proportional(("processor",), {("memory_limiter",): LOST}),
         },
         "Documents by outcome": {"A": Proportional(("outcome",), {("success",): lines})},
         "Log lines dropped": {"A": Answered(lambda value: value == 0)},

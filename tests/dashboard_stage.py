@@ -1,7 +1,7 @@
 """Everything that dashboards show, running, and a Prometheus that has seen exactly one known round of traffic.
 
 The shop sends logs and traces through the Collector, the logs on into Elasticsearch; another service is in trouble, and
-another Collector has nobody to send to.
+another Collector refuses what it is sent, in each of the ways in which one can.
 """
 
 from __future__ import annotations
@@ -48,12 +48,20 @@ extensions:
   health_check: {endpoint: "${env:HEALTH_ENDPOINT}"}
 receivers:
   otlp: {protocols: {http: {endpoint: "${env:OTLP_HTTP_ENDPOINT}"}}}
+processors:
+  memory_limiter: {check_interval: 100ms, limit_mib: 2, spike_limit_mib: 1}
 exporters:
-  otlp_http: {endpoint: "http://127.0.0.1:1", retry_on_failure: {enabled: false}, sending_queue: {enabled: false}}
+  otlp_http: &nobody
+    endpoint: http://127.0.0.1:1
+    retry_on_failure: {enabled: false}
+    sending_queue: {enabled: false}
+  otlp_http/queue: {<<: *nobody, sending_queue: {sizer: items, queue_size: 1}}
 service:
   extensions: [health_check]
   pipelines:
     logs: {receivers: [otlp], exporters: [otlp_http]}
+    logs/queue: {receivers: [otlp], exporters: [otlp_http/queue]}
+    logs/memory: {receivers: [otlp], processors: [memory_limiter], exporters: [otlp_http]}
   telemetry:
     metrics:
       readers:
@@ -122,6 +130,7 @@ def running_stage(
         running.enter_context(troubled_service(troubled))
         shop = running.enter_context(running_shop(folder, {"OTEL_EXPORTER_OTLP_ENDPOINT": agent.otlp_http}))
         failing = running.enter_context(_failing(binaries["otelcol"], folder / "failing"))
+        wait_until(lambda: "Refusing data" in failing.log, what="the limit of memory to be noticed")
         ports = {"collector": agent.env["TELEMETRY_PORT"], "failing": failing.env["TELEMETRY_PORT"]}
         config = CONFIG.format(**ports, shop=shop.metrics_port, troubled=troubled, node=node.address)
 
@@ -147,7 +156,7 @@ def running_stage(
 
 
 def _failing(binary: Path, folder: Path) -> Collector:
-    """A Collector whose receiver of records is not there, so that it refuses them in its turn."""
+    """A Collector that has nobody to send to, no room in its queue and no memory, so that it refuses whatever comes."""
     folder.mkdir()
     (folder / "failing.yaml").write_text(FAILING)
     return Collector(binary, [folder / "failing.yaml"], folder)

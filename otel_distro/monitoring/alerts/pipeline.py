@@ -24,8 +24,8 @@ _LOGS: Final = 'data_type="logs"'
 # A document that is there already (409) was sent a second time after an end in between; its first copy is stored.
 _REFUSED: Final = 'outcome="failed_client",http_response_status_code!="409"'
 # Who refuses counts it. The receivers of files and TCP count nothing while they try again, which is for ever.
-_NOT_QUEUED: Final = "otelcol_exporter_enqueue_failed_log_records"
-_NO_MEMORY: Final = "otelcol_processor_memory_limiter_refused_log_records"
+NOT_QUEUED: Final = "otelcol_exporter_enqueue_failed_log_records"
+NO_MEMORY: Final = "otelcol_processor_memory_limiter_refused_log_records"
 # Of the exporters without a queue: what they fail at comes back to the receivers.
 _TO_FILES: Final = 'exporter=~"file.*"'
 
@@ -79,7 +79,7 @@ def _stalled(parameters: Parameters) -> Alert:
 def _refusing(parameters: Parameters) -> Alert:
     by, window = "job, instance", parameters.span(RATE_WINDOW)
     # Each try is counted again: a limit of memory that holds up one try of two and no more is at work as it should be.
-    counters = (selector(FAILED, _TO_FILES), _NOT_QUEUED, _NO_MEMORY)
+    counters = (selector(FAILED, _TO_FILES), NOT_QUEUED, NO_MEMORY)
     refused = "\n  or\n  ".join(f"increase({counter}[{window}])" for counter in counters)
     accepted = f"sum by ({by}) (increase({ACCEPTED}[{window}]))"
     return Alert(
@@ -92,8 +92,8 @@ def _refusing(parameters: Parameters) -> Alert:
         {"window": window},
         queries=(
             f"sum by (instance, exporter) (rate({FAILED}[5m]))",
-            f"sum by (instance, exporter) (rate({_NOT_QUEUED}[5m]))",
-            f"sum by (instance, processor) (rate({_NO_MEMORY}[5m]))",
+            f"sum by (instance, exporter) (rate({NOT_QUEUED}[5m]))",
+            f"sum by (instance, processor) (rate({NO_MEMORY}[5m]))",
             f"sum by (instance, receiver) (rate({ACCEPTED}[5m]))",
             'node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay"}',
         ),

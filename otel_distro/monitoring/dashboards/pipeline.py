@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from otel_distro.monitoring.alerts.pipeline import ACCEPTED, DOCUMENTS, FAILED, QUEUE_CAPACITY, QUEUE_SIZE, SENT
+from otel_distro.monitoring.alerts.pipeline import (
+    ACCEPTED,
+    DOCUMENTS,
+    FAILED,
+    NO_MEMORY,
+    NOT_QUEUED,
+    QUEUE_CAPACITY,
+    QUEUE_SIZE,
+    SENT,
+)
 from otel_distro.monitoring.dashboards.logs import EVERYTHING
 from otel_distro.monitoring.dashboards.model import (
     ELASTICSEARCH,
@@ -82,6 +91,8 @@ def _records() -> tuple[Panel, ...]:
         Query(summed_rate("receiver", of_job(_REFUSED), RATE_INTERVAL), "{{receiver}} {refused}"),
         # What never failed has no series yet.
         Query(part_rate("exporter", of_job(FAILED), of_job(SENT), RATE_INTERVAL), "{{exporter}} {failed}"),
+        Query(summed_rate("exporter", of_job(NOT_QUEUED), RATE_INTERVAL), "{{exporter}} {not_queued}"),
+        Query(summed_rate("processor", of_job(NO_MEMORY), RATE_INTERVAL), "{{processor}} {refused}"),
     )
     by = "outcome, http_response_status_code"
     return (

@@ -100,7 +100,10 @@ PIPELINE: Final = DashboardText(
         "lag": PanelText("滞后", "按当前速度发完等待内容所需的秒数；没有发送时没有曲线。"),
         "newest": PanelText("最新文档", "Elasticsearch 中最新日志文档距今多久，不分服务。"),
         "taken": PanelText("接收与发送", "每秒的日志记录数。"),
-        "failed": PanelText("拒收与失败", "每秒被接收器拒收（发送方会重试）或被导出器放弃的日志记录数。"),
+        "failed": PanelText(
+            "拒收与失败",
+            "每秒被接收器拒收（发送方会重试）、被导出器放弃、因队列已满未能入队或因内存限制被拒的日志记录数；每次尝试都计入。",
+        ),
         "documents": PanelText(
             "按结果的文档",
             "Elasticsearch 对每个文档的答复。`failed_client` 且状态不是 409 即被永久拒绝；409 表示已存在。",
@@ -158,6 +161,7 @@ WORDS: Final = DashboardWords(
         "sent": "发送",
         "refused": "拒收",
         "failed": "失败",
+        "not_queued": "未能入队",
         "available": "可用",
         "total": "总量",
         "in": "入",

@@ -139,7 +139,7 @@ PIPELINE: Final = DashboardText(
         "taken": PanelText("Taken and sent", "Log records a second."),
         "failed": PanelText(
             "Refused and failed",
-            "Log records a second that a receiver did not take (the sender tries again) or an exporter gave up.",
+            "Log records a second that a receiver did not take (the sender tries again), an exporter gave up, its queue had no room for, or the limit of memory kept out. Each try counts.",
         ),
         "documents": PanelText(
             "Documents by outcome",
@@ -211,6 +211,7 @@ WORDS: Final = DashboardWords(
         "sent": "sent",
         "refused": "refused",
         "failed": "failed",
+        "not_queued": "no room in the queue",
         "available": "available",
         "total": "there is",
         "in": "in",
