@@ -113,7 +113,7 @@ def ended(receiver: Kept, folder: Path, *ends: str, **env: str) -> dict[str, End
     with ExitStack() as running:
         apps = {end: running.enter_context(started(receiver, folder, end, **env)) for end in ends}
         for app in apps.values():
-            app.wait_for_output("ready")
+            app.wait_for_output("ready\n")
         begun = time.monotonic()
         (folder / "go").touch()
         for end in SIGNALS.keys() & apps.keys():
@@ -161,7 +161,7 @@ def test_a_slow_receiver_that_works_gets_all(receiver: Receiver | GrpcReceiver, 
 def test_a_receiver_that_comes_back_in_time_gets_all(receiver: Receiver | GrpcReceiver, tmp_path: Path) -> None:
     receiver.mode = "unavailable" if isinstance(receiver, GrpcReceiver) else "503"
     with started(receiver, tmp_path, "SIGTERM", OTEL_DISTRO_EXIT_TIMEOUT="20") as app:
-        app.wait_for_output("ready")
+        app.wait_for_output("ready\n")
         app.signal(signal.SIGTERM)
         before = receiver.requests
         while receiver.requests < before + 4:  # it goes on trying

@@ -30,7 +30,7 @@ def documents(text: str) -> list[dict[str, Any]]:
 def test_the_page_has_exactly_the_series_of_the_sample_calls(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as app:
-        app.wait_for_output("ready")
+        app.wait_for_output("ready\n")
         page = request(f"http://localhost:{port}/metrics").text
     samples: dict[tuple[Any, ...], float] = {
         (sample.name, *sorted(sample.labels.items())): sample.value
@@ -72,7 +72,7 @@ def test_the_page_has_exactly_the_series_of_the_sample_calls(tmp_path: Path) -> 
 def test_the_log_has_exactly_the_documents_of_the_sample_calls(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as app:
-        app.wait_for_output("ready")
+        app.wait_for_output("ready\n")
         console = app.stdout
     logged = documents((tmp_path / "app.log").read_text())
     assert logged == documents(console)
@@ -90,7 +90,7 @@ def test_the_log_has_exactly_the_documents_of_the_sample_calls(tmp_path: Path) -
 
 def test_the_analyzer_answers_from_the_samples_file(tmp_path: Path) -> None:
     with start(tmp_path, free_port()) as app:
-        app.wait_for_output("ready")
+        app.wait_for_output("ready\n")
     analyzer = LogAnalyzer(str(tmp_path / "*.log"))
     assert [document["message"] for document in analyzer.search_errors(hours=1, size=100)] == ["could not divide"]
     rate = analyzer.get_error_rate(hours=1)
@@ -102,7 +102,7 @@ def test_the_analyzer_answers_from_the_samples_file(tmp_path: Path) -> None:
 def test_the_address_is_printed_and_a_second_call_says_so(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as app:
-        output = app.wait_for_output("ready")
+        output = app.wait_for_output("ready\n")
     assert f"Metrics are served at http://localhost:{port}/metrics" in output
     assert f"Metrics are already served at http://localhost:{port}/metrics" in output
 
@@ -113,7 +113,7 @@ def test_a_taken_port_is_one_message_and_the_program_goes_on(tmp_path: Path) -> 
         stranger.listen()
         port = stranger.getsockname()[1]
         with start(tmp_path, port) as app:
-            app.wait_for_output("ready")
+            app.wait_for_output("ready\n")
     warnings = [d["message"] for d in documents((tmp_path / "app.log").read_text()) if d["level"] == "WARNING"]
     assert warnings
     assert set(warnings) == {

@@ -137,7 +137,7 @@ def test_flasks_own_server_sends_every_span_when_it_is_terminated(served: Served
 @pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "pool", "subprocess"])
 def test_children_of_a_program_send_every_span(served: Served, receiver: Receiver, way: str) -> None:
     with served.start("python", FAMILY, way, "3", "50", env={"PYTHONPATH": str(ROOT)}) as app:
-        app.wait_for_output("done")
+        app.wait_for_output("done\n")
         end(app)
     check_spans(receiver, served)
 
@@ -149,7 +149,7 @@ def test_children_do_not_talk_over_their_parents_connections(
     monkeypatch.setattr(BaseHTTPRequestHandler, "protocol_version", "HTTP/1.1")
     quick = {"OTEL_BSP_SCHEDULE_DELAY": "5", "PYTHONPATH": str(ROOT)}
     with served.start("python", FAMILY, "busy fork", "12", "60", env=quick) as app:
-        app.wait_for_output("done")
+        app.wait_for_output("done\n")
         end(app)
         served.check_quiet(app)
     check_spans(receiver, served)

@@ -28,7 +28,7 @@ def family(served: Served, way: str, processes: int = 4, times: int = 100) -> Ap
 @pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "pool", "subprocess"])
 def test_what_children_count_is_on_the_page(served: Served, way: str) -> None:
     with family(served, way) as app:
-        app.wait_for_output("done")
+        app.wait_for_output("done\n")
         served.page.wait_for("work_total", 500, kind="call")
         assert len(served.ledger.entries()) == 500
         served.check_quiet(app)
@@ -80,7 +80,7 @@ def is_served(served: Served) -> bool:
 
 def test_processes_that_start_and_end_at_once_never_clash_for_the_port(served: Served) -> None:
     with family(served, "fork", processes=40, times=5) as app:
-        app.wait_for_output("done")
+        app.wait_for_output("done\n")
         served.page.wait_for("work_total", 205, kind="call")
         served.check_quiet(app)
         app.signal(signal.SIGINT)
