@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.agent import Agent, install_templates, line
+from tests.agent import SYNCHRONOUS, Agent, install_templates, line
 from tests.processes import ROOT, AppProcess
 from tests.refusing_collectors import COUNTERS
 from tests.services.collector import validate
@@ -67,6 +67,17 @@ def test_each_command_of_the_collector_is_one_that_it_takes(command: str) -> Non
     configs = [ROOT / word for flag, word in pairwise(words) if flag == "--config"]
     assert configs
     validate(*configs, env=NEEDED)
+
+
+def test_each_command_with_the_configuration_that_reads_files_has_the_flag_without_which_a_kill_loses_lines() -> None:
+    heads = re.findall(
+        r"^#     (otelcol .*)$", "".join(file.read_text() for file in FOLDER.glob("*.yaml")), re.MULTILINE
+    )
+    reading = [
+        command for command in (*COMMANDS, *heads) if command.startswith("otelcol ") and "/agent.yaml" in command
+    ]
+    assert len(reading) == 6
+    assert [command for command in reading if SYNCHRONOUS not in command] == []
 
 
 def test_each_question_to_the_collector_is_answered(agent: Agent) -> None:
