@@ -20,6 +20,7 @@ from tests.served import ASGI, WSGI, Served
 from tests.support import wait_until
 
 LONG = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BLRP_SCHEDULE_DELAY": "600000"}
+READY = str(ROOT / "tests" / "data" / "gunicorn_ready.py")
 FAMILY = str(ROOT / "tests" / "data" / "apps" / "counted_family.py")
 
 
@@ -61,6 +62,27 @@ def end(app: AppProcess) -> None:
     app.wait(20)
 
 
+def gunicorn(served: Served, *words: str) -> AppProcess:
+    """Start gunicorn with two workers and wait until it answers."""
+    return served.started("gunicorn", "-w", "2", "-c", READY, "-b", f"127.0.0.1:{served.port}", *words)
+
+
+def end_gunicorn(app: AppProcess) -> None:
+    """End it when both workers are ready.
+
+    A worker that was forked just now still has the handlers of gunicorn's master: a signal that comes then is lost, and
+    gunicorn waits 30 s for that worker (it does so without any instrumentation too).
+    """
+
+    def both_ready() -> bool:
+        count = app.output.count
+        ready, left = count("Ready: "), count("Worker exiting")
+        return ready == count("Booting worker") == left + 2 and left == count("Autorestarting worker")
+
+    wait_until(both_ready, 20, what="two workers that are ready")
+    end(app)
+
+
 def check_spans(receiver: Receiver, served: Served) -> None:
     """As many spans as entries in the ledger, each by its own id, from as many instances as processes."""
     arrived = spans(receiver)
@@ -75,11 +97,10 @@ def test_gunicorn_sends_every_span_and_log_record_once(
     served: Served, receiver: Receiver, kind: str, preload: list[str]
 ) -> None:
     served.url = served.url.replace("/work", "/logged/it")
-    words = ["gunicorn", "-w", "2", "-k", kind, "-b", f"127.0.0.1:{served.port}", *preload, WSGI]
-    with served.started(*words) as app:
+    with gunicorn(served, "-k", kind, *preload, WSGI) as app:
         served.processes(2)
         assert send(served.url, 300).answers == {200: 300}
-        end(app)
+        end_gunicorn(app)
     check_spans(receiver, served)
     records = [record for record in logs(receiver) if record[1] == "handled it"]
     assert len(records) == len(served.ledger.entries())
@@ -87,10 +108,9 @@ def test_gunicorn_sends_every_span_and_log_record_once(
 
 
 def test_workers_that_gunicorn_recycles_send_their_last_spans(served: Served, receiver: Receiver) -> None:
-    words = ["gunicorn", "-w", "2", "-b", f"127.0.0.1:{served.port}", "--max-requests", "40", WSGI]
-    with served.started(*words) as app:
+    with gunicorn(served, "--max-requests", "40", WSGI) as app:
         send(served.url, 200)
-        end(app)
+        end_gunicorn(app)
     check_spans(receiver, served)
 
 
@@ -103,10 +123,9 @@ def test_uvicorn_sends_every_span(served: Served, receiver: Receiver, options: l
 
 
 def test_uvicorn_workers_of_gunicorn_send_every_span(served: Served, receiver: Receiver) -> None:
-    words = ["gunicorn", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{served.port}", ASGI]
-    with served.started(*words) as app:
+    with gunicorn(served, "-k", "uvicorn_worker.UvicornWorker", ASGI) as app:
         send(served.url, 200)
-        end(app)
+        end_gunicorn(app)
     check_spans(receiver, served)
 
 
@@ -169,8 +188,7 @@ def test_celerys_processes_send_every_span(served: Served, receiver: Receiver, t
 
 def test_a_users_own_instance_id_is_kept_in_every_process(served: Served, receiver: Receiver) -> None:
     served.env["OTEL_RESOURCE_ATTRIBUTES"] = "service.instance.id=mine"
-    words = ["gunicorn", "-w", "2", "-b", f"127.0.0.1:{served.port}", WSGI]
-    with served.started(*words) as app:
+    with gunicorn(served, WSGI) as app:
         served.processes(2)
-        end(app)
+        end_gunicorn(app)
     assert {instance for instance, _, _ in spans(receiver)} == {"mine"}
