@@ -114,6 +114,21 @@ def test_hostile_objects_are_stored(
         assert document["@timestamp"][:2] == "20", log_id
 
 
+@pytest.mark.parametrize("send", [by_file, by_tcp])
+def test_where_two_names_come_to_one_the_record_is_kept_as_it_came(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
+) -> None:
+    fields = objects()["keys of dots"]
+    record = {"timestamp": MOMENT, "message": "x", **fields, "log_id": f"two names {send.__name__}"}
+    distinct = {"timestamp": MOMENT, "message": "x", ".a": 1, "log_id": f"one name {send.__name__}"}
+    send(agent, [line(**record).encode(), line(**distinct).encode()])
+    documents = {document["log_id"]: document for document in came(2)}
+    whole = json.loads(documents[record["log_id"]]["extra_record"])
+    assert {name: whole[name] for name in fields} == fields
+    assert documents[distinct["log_id"]]["extra__a"] == 1
+    assert "extra_record" not in documents[distinct["log_id"]]
+
+
 def test_hostile_records_are_stored_by_otlp(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
     records = [
         {"message": "x", "level": "INFO", **fields, "log_id": f"{name} otlp"}
