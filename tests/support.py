@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import socket
 import ssl
 import time
@@ -18,6 +20,9 @@ T = TypeVar("T")
 # A proxy that the machine's environment names must never stand between a test and its own 127.0.0.1.
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _GIVEN: Final[deque[int]] = deque(maxlen=1_000)
+# Below the ports that systems give to connections and to servers that ask for any: none of those comes in between.
+_PORTS: Final = range(20_000, 32_000)
+_DICE: Final = random.SystemRandom()  # hypothesis gives the module's own the same seed again and again
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,14 @@ def free_ports(number: int) -> list[int]:
     """Return as many different free ports, none of them among the last 1,000; not kept either."""
     probes: dict[int, socket.socket] = {}
     while len(probes) < number:
-        probe = socket.create_server(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-        if port in _GIVEN:  # whom it was given to may not listen yet
-            probe.close()
-        else:
-            probes[port] = probe
+        port = _DICE.choice(_PORTS)
+        if port in _GIVEN or port in probes:  # whom it was given to may not listen yet
+            continue
+        try:
+            probes[port] = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
     for probe in probes.values():
         probe.close()
     _GIVEN.extend(probes)
