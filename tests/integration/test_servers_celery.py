@@ -30,10 +30,16 @@ def worker(served: Served, *options: str) -> list[str]:
 
 
 def send(served: Served, number: int, task: str = "work") -> None:
-    """Put tasks into the queue, by a program without telemetry."""
+    """Put tasks into the queue, by a program without telemetry.
+
+    Each file comes whole into the worker's folder: a worker that finds one before it is written ends.
+    """
     environment = clean_environment({**served.env, "OTEL_SDK_DISABLED": "true"})
     program = f"from {TASKS} import {task}\nfor number in range({number}): {task}.delay(number)"
     subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True, timeout=60)
+    folder = Path(served.env["QUEUE"])
+    for file in sorted((folder / "out").iterdir()):
+        file.rename(folder / "in" / file.name)
 
 
 def done(served: Served, number: int) -> None:

@@ -12,7 +12,7 @@ from opentelemetry import metrics, trace
 from tests.ledger import Ledger
 
 _folder = Path(os.environ["QUEUE"])
-for _name in ("in", "processed"):
+for _name in ("in", "out", "processed"):
     (_folder / _name).mkdir(parents=True, exist_ok=True)
 
 app = Celery(
@@ -20,7 +20,7 @@ app = Celery(
     broker_url="filesystem://",
     broker_transport_options={
         "data_folder_in": str(_folder / "in"),
-        "data_folder_out": str(_folder / "in"),
+        "data_folder_out": str(_folder / "out"),
         "control_folder": str(_folder / "control"),
         "polling_interval": 0.01,
     },
