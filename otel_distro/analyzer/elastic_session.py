@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,7 +14,14 @@ from otel_distro.analyzer.elastic_dsl import FIELD_TYPES
 from otel_distro.analyzer.elastic_errors import partial, sentence
 from otel_distro.errors import StoreError
 
+NEW_INDEX: Final = 5.0  # seconds; an index that was made a moment ago, as at midnight, has its shards by then
+_AGAIN: Final = 0.1  # seconds between two tries
+_NOT_AVAILABLE: Final = 503
 _SETUP: Final = "run `otel-distro elasticsearch setup` and send the logs into a new index"
+
+
+class _NotYetError(StoreError):
+    """A shard does not answer, which a new one does not for a moment."""
 
 
 class Session:
@@ -30,23 +38,19 @@ class Session:
         self._process = 0
 
     def ask(self, request: Callable[[Any], Any]) -> dict[str, Any]:
-        """Return the answer to the request that is made with the client.
+        """Return the answer to the request that is made with the client; shards that do not answer have five seconds.
 
         Raises:
             StoreError: there is none, or it is not the whole one.
         """
-        client = self._own_client()
-        from elasticsearch import ApiError, TransportError, UnsupportedProductError
-
-        try:
-            answer: dict[str, Any] = request(client).body
-        except (ApiError, TransportError, UnsupportedProductError) as error:
-            raise StoreError(sentence(error, self.address, self.index)) from error
-        if not isinstance(answer, dict):
-            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
-        if lacking := partial(answer, self.address, self.index):
-            raise StoreError(lacking)
-        return answer
+        deadline = time.monotonic() + NEW_INDEX
+        while True:
+            try:
+                return self._ask(request)
+            except _NotYetError as error:
+                if time.monotonic() >= deadline:
+                    raise StoreError(str(error)) from error.__cause__
+            time.sleep(_AGAIN)
 
     def search(self, **body: Any) -> dict[str, Any]:
         """Return the answer to a search; one that lacks a shard is none."""
@@ -79,6 +83,21 @@ class Session:
             client, self._client = self._client, None
             if client is not None and self._process == os.getpid():
                 client.close()
+
+    def _ask(self, request: Callable[[Any], Any]) -> dict[str, Any]:
+        client = self._own_client()
+        from elasticsearch import ApiError, TransportError, UnsupportedProductError
+
+        try:
+            answer: dict[str, Any] = request(client).body
+        except (ApiError, TransportError, UnsupportedProductError) as error:
+            kind = _NotYetError if getattr(error, "status_code", None) == _NOT_AVAILABLE else StoreError
+            raise kind(sentence(error, self.address, self.index)) from error
+        if not isinstance(answer, dict):
+            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
+        if lacking := partial(answer, self.address, self.index):
+            raise _NotYetError(lacking)
+        return answer
 
     def _own_client(self) -> Any:
         with self._lock:

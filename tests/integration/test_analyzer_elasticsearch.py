@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from otel_distro.analyzer import elastic_session
 from otel_distro.analyzer.analyzer import LogAnalyzer
 from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_dsl import FIELD_TYPES
@@ -210,16 +211,37 @@ def test_an_index_made_without_the_template_is_named_and_so_is_the_mend(
 
 @pytest.mark.parametrize("question", ASK)
 def test_a_shard_that_cannot_answer_makes_no_half_answer(
-    elasticsearch_server: Elasticsearch, prefix: str, question: str
+    elasticsearch_server: Elasticsearch, prefix: str, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(elastic_session, "NEW_INDEX", 0.3)
     load(elasticsearch_server, prefix, [log_document(MOMENT, 1, level="ERROR")])
     nowhere = {"settings": {"index.routing.allocation.require._name": "none"}}
     elasticsearch_server.request("PUT", f"/{prefix}-lost?wait_for_active_shards=0", nowhere)
     assert prefix in _sentence(_analyzer(elasticsearch_server, prefix), question)
 
 
+def test_indices_that_are_made_meanwhile_as_at_midnight_fail_no_question(
+    elasticsearch_server: Elasticsearch, prefix: str
+) -> None:
+    load(elasticsearch_server, prefix, [log_document(MOMENT, 1, level="ERROR", user_id="u")])
+    ended = threading.Event()
+
+    def make() -> None:
+        for number in range(30):
+            elasticsearch_server.request("PUT", f"/{prefix}-{number}?wait_for_active_shards=0")
+        ended.set()
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    analyzer = _analyzer(elasticsearch_server, prefix)
+    while not ended.is_set():
+        assert [len(ASK[question](analyzer)) for question in ("errors", "user", "top")] == [1, 1, 1]
+    maker.join()
+
+
 @pytest.mark.parametrize("lacking", [{"_shards": {"total": 5, "failed": 1}}, {"timed_out": True}])
-def test_an_answer_that_says_it_is_partial_is_none(lacking: dict[str, Any]) -> None:
+def test_an_answer_that_says_it_is_partial_is_none(lacking: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elastic_session, "NEW_INDEX", 0.3)
     fields: dict[str, Any] = {field: {kind: {}} for field, kind in FIELD_TYPES.items()}
     whole = {"indices": ["i"], "fields": fields, "count": 0, "id": "p"}
     with _answering(json.dumps({**whole, **lacking}).encode()) as url:
