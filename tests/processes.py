@@ -116,13 +116,16 @@ class AppProcess:
         """The command and its output: for messages of failed tests."""
         return f"$ {' '.join(self.arguments)}\n{self.output}"
 
-    def wait_for_http(self, url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:
-        """Wait until the URL answers; raises AssertionError with the output when it does not or the program ends."""
-        response = self._watch(lambda: _try_http(url, status), timeout, what=url)
+    def wait_for_http(self, url: str, timeout: float = 60.0, *, status: int | None = 200) -> Response:
+        """Wait until the URL answers; raises AssertionError with the output when it does not or the program ends.
+
+        A request that is taken is waited for: one that was given up would be handled all the same, and counted.
+        """
+        response = self._watch(lambda: _try_http(url, status, timeout), timeout, what=url)
         assert response is not None
         return response
 
-    def wait_for_output(self, text: str, timeout: float = 30.0) -> str:
+    def wait_for_output(self, text: str, timeout: float = 60.0) -> str:
         """Wait until the text stands in either output, and return all output; raises AssertionError as above."""
         self._watch(lambda: text in self.stdout or text in self.stderr, timeout, what=repr(text))
         return self.output
@@ -189,8 +192,8 @@ def _written(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
-def _try_http(url: str, status: int | None) -> Response | None:
+def _try_http(url: str, status: int | None, seconds: float) -> Response | None:
     try:
-        return wait_for_http(url, 0, status=status)
+        return wait_for_http(url, 0, status=status, seconds=seconds)
     except AssertionError:
         return None

@@ -113,13 +113,16 @@ def _opener(tls: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
 
 
-def wait_for_http(url: str, timeout: float = 30.0, *, status: int | None = 200) -> Response:
-    """Wait until the URL answers with the status (None takes any), and return that answer."""
+def wait_for_http(url: str, timeout: float = 30.0, *, status: int | None = 200, seconds: float = 10.0) -> Response:
+    """Wait until the URL answers with the status (None takes any), and return that answer.
+
+    A request that has no answer after `seconds` is given up for another one.
+    """
     seen: list[str] = ["nothing yet"]
 
     def answered() -> Response | None:
         try:
-            response = request(url)
+            response = request(url, seconds=seconds)
         except (OSError, HTTPException) as error:
             seen[0] = repr(error)
             return None
