@@ -40,7 +40,7 @@ class Tally:
 
 
 def send(url: str, number: int, threads: int = 4) -> Tally:
-    """Send so many requests, each on a connection of its own, and count; it ends after 60 s at the latest."""
+    """Send so many requests, each on a connection of its own, and count; after 60 s none is begun any more."""
     tally = Tally()
     lock = threading.Lock()
     left = iter(range(number))
@@ -57,13 +57,13 @@ def send(url: str, number: int, threads: int = 4) -> Tally:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(90)
+        worker.join(150)
     return tally
 
 
 def _send_one(url: str, tally: Tally, lock: threading.Lock) -> None:
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=15)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:
         try:
             connection.connect()
@@ -99,7 +99,7 @@ class Page:
     def total(self, name: str, **labels: str) -> float:
         """Return the sum over the series of this name that have these labels, among others; 0 where there is none.
 
-        Where the process that served the page has just ended, the next one has two seconds; a busy machine gets three.
+        Where the process that served the page has just ended, the next one is waited for.
         """
         found: list[dict[SampleKey, float]] = []
 
@@ -108,11 +108,11 @@ class Page:
                 found.append(self.samples())
             return bool(found)
 
-        wait_until(read, 3, what=self.url)
+        wait_until(read, what=self.url)
         wanted = labels.items()
         return sum(value for (known, given), value in found[0].items() if known == name and wanted <= set(given))
 
-    def wait_for(self, name: str, expected: float, seconds: float = 5.0, **labels: str) -> None:
+    def wait_for(self, name: str, expected: float, seconds: float = 30.0, **labels: str) -> None:
         """Wait until the total is there, and make sure that it is not passed; raises AssertionError.
 
         A server may hand the last byte to the client a moment before it closes the response, which is counted then.
@@ -141,23 +141,30 @@ class Scraper:
         self._last: dict[SampleKey, float] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Scrape until told to stop, and once more then."""
-        last = False
-        while not last:
-            last = stop.wait(self._every if self.scrapes else 0)
-            try:
-                text = request(self._page.url, seconds=5).text
-            except (OSError, HTTPException):
-                self.failed += 1
+        """Scrape until told to stop, and once more then; where the page was never there, until it is."""
+        while not stop.wait(self._every if self.scrapes else 0):
+            self._scrape()
+        self._scrape()
+        # Short traffic may lie between the end of the process that served the page and the next one.
+        deadline = time.monotonic() + 30
+        while not self.scrapes and time.monotonic() < deadline:
+            time.sleep(self._every)
+            self._scrape()
+
+    def _scrape(self) -> None:
+        try:
+            text = request(self._page.url, seconds=5).text
+        except (OSError, HTTPException):
+            self.failed += 1
+            return
+        self.scrapes += 1
+        for key, value, kind in _samples(text):
+            if kind not in _GROWING or key[0].startswith(_OF_ONE_PROCESS):
                 continue
-            self.scrapes += 1
-            for key, value, kind in _samples(text):
-                if kind not in _GROWING or key[0].startswith(_OF_ONE_PROCESS):
-                    continue
-                before = self._last.get(key, 0.0)
-                if value < before:
-                    self.decreases.append(f"{key} from {before:g} to {value:g}")
-                self._last[key] = value
+            before = self._last.get(key, 0.0)
+            if value < before:
+                self.decreases.append(f"{key} from {before:g} to {value:g}")
+            self._last[key] = value
 
 
 @contextmanager
@@ -171,7 +178,7 @@ def scraped(page: Page, every: float = 0.1) -> Iterator[Scraper]:
         yield scraper
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
     assert not scraper.decreases, scraper.decreases[:5]
     assert scraper.scrapes, "the page was never there"
 
