@@ -67,18 +67,18 @@ class Served:
         before = len(self.ledger.entries())
 
         def kill_one() -> None:
-            wait_until(lambda: len(self.ledger.entries()) >= before + number // 4, what="a quarter of the requests")
+            wait_until(lambda: len(self.ledger.entries()) >= before + number // 4, 60, what="a quarter of the requests")
             kill(int(self.ledger.entries()[-1].split()[0]))
 
         killer = threading.Thread(target=kill_one)
         killer.start()
         with scraped(self.page):
             tally = send(self.url, number)
-            killer.join(40)
+            killer.join(60)
             self.processes(known + 1)
         return tally
 
-    def processes(self, number: int, seconds: float = 20.0) -> set[int]:
+    def processes(self, number: int, seconds: float = 60.0) -> set[int]:
         """Wait until so many processes have answered, and return their ids."""
 
         def enough() -> bool:
