@@ -41,20 +41,29 @@ class Run:
     def page(self) -> str:
         return request(self.page_url, headers={"Accept": "application/openmetrics-text"}).text
 
+    def observed(self) -> set[str]:
+        return set(re.findall(r'^level\{worker="(\d+)"\} 7', self.page(), re.MULTILINE))
+
+    def workers(self) -> set[str]:
+        """Wait until all three have the application, and return them."""
+        found: list[set[str]] = []
+
+        def all_there() -> bool:
+            found.append(self.observed())
+            return len(found[-1]) == 3
+
+        wait_until(all_there, 60, what="three workers' values")
+        return found[-1]
+
 
 def test_observed_values_are_there_for_every_living_worker_and_gone_with_it() -> None:
     run = Run()
     with run.start():
-
-        def observed() -> set[str]:
-            return set(re.findall(r'^level\{worker="(\d+)"\} 7', run.page(), re.MULTILINE))
-
         # The master imports no application, so what is observed comes from the workers alone.
-        workers = wait_until(lambda: observed() if len(observed()) == 3 else None, 20, what="three workers' values")
-        assert workers is not None
-        victim = sorted(workers)[0]
+        victim = sorted(run.workers())[0]
         os.kill(int(victim), signal.SIGKILL)
-        wait_until(lambda: victim not in observed() and len(observed()) == 3, 20, what="its successor's value")
+        wait_until(lambda: victim not in run.observed(), 60, what="the end of its value")
+        assert victim not in run.workers()
         resident = re.search(r"^process_resident_memory_bytes (\d+)", run.page(), re.MULTILINE)
         assert resident is not None
         assert int(resident.group(1)) > 3 * 20_000_000
@@ -82,7 +91,7 @@ def test_exemplars_of_the_workers_are_on_the_page_of_the_master() -> None:
                     for span in scope.spans
                 }
 
-            wait_until(lambda: {e["trace_id"] for e in found.values()} <= exported(), 15, what="the exemplars' traces")
+            wait_until(lambda: {e["trace_id"] for e in found.values()} <= exported(), 60, what="the exemplars' traces")
             assert "trace_id" not in request(run.page_url).text
 
 
@@ -98,12 +107,15 @@ def test_each_process_is_a_stream_of_its_own_and_their_sum_is_the_page(temporali
             OTEL_METRIC_EXPORT_INTERVAL="300",
         )
         with run.start():
+            run.workers()  # else the first one that is ready may answer everything
             run.send(60)
 
-            def total() -> int:
-                return sum(point.as_int for point in _totals(receiver, "jobs", temporality))
+            def totals() -> tuple[int, int]:
+                """Jobs and sizes: an export may come between the two measurements of a request."""
+                jobs = sum(point.as_int for point in _totals(receiver, "jobs", temporality))
+                return jobs, sum(point.count for point in _totals(receiver, "sizes", temporality))
 
-            wait_until(lambda: total() == 61, 15, what=lambda: f"61 jobs by OTLP, not {total()}")
+            wait_until(lambda: totals() == (61, 61), 60, what=lambda: f"61 of both by OTLP, not {totals()}")
             page = run.page()
             assert "jobs_total 61" in page
             assert len({instance for instance, _ in receiver.points("jobs")}) > 1
@@ -138,5 +150,5 @@ def test_a_users_own_instance_id_is_kept() -> None:
         )
         with run.start():
             run.send(5)
-            wait_until(lambda: receiver.metrics, 10, what="an export")
+            wait_until(lambda: receiver.metrics, 60, what="an export")
         assert {attributes(resource.resource)["service.instance.id"] for resource in receiver.metrics} == {"mine"}
