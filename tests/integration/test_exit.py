@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from tests.integration.test_servers_endings import LONG, logs, spans
 from tests.otlp import GrpcReceiver, Kept, Receiver
 from tests.processes import AppProcess
 from tests.served import ASGI, WSGI, Served
-from tests.support import free_port
+from tests.support import free_port, wait_until
+from tests.watch import Watch
 
 # The promise, and what a busy machine may take to end an interpreter.
 BOUND = 3.0 + 4.0
@@ -114,14 +114,13 @@ def ended(receiver: Kept, folder: Path, *ends: str, **env: str) -> dict[str, End
         apps = {end: running.enter_context(started(receiver, folder, end, **env)) for end in ends}
         for app in apps.values():
             app.wait_for_output("ready\n")
-        begun = time.monotonic()
+        watch = running.enter_context(Watch())
         (folder / "go").touch()
         for end in SIGNALS.keys() & apps.keys():
             apps[end].signal(SIGNALS[end])
         endpoint = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
         return {
-            end: Ended(end, app.wait(20), time.monotonic() - begun, app.stderr, app.report, endpoint)
-            for end, app in apps.items()
+            end: Ended(end, app.wait(), watch.seconds, app.stderr, app.report, endpoint) for end, app in apps.items()
         }
 
 
@@ -160,14 +159,13 @@ def test_a_slow_receiver_that_works_gets_all(receiver: Receiver | GrpcReceiver, 
 
 def test_a_receiver_that_comes_back_in_time_gets_all(receiver: Receiver | GrpcReceiver, tmp_path: Path) -> None:
     receiver.mode = "unavailable" if isinstance(receiver, GrpcReceiver) else "503"
-    with started(receiver, tmp_path, "SIGTERM", OTEL_DISTRO_EXIT_TIMEOUT="20") as app:
+    with started(receiver, tmp_path, "SIGTERM", OTEL_DISTRO_EXIT_TIMEOUT="60") as app:
         app.wait_for_output("ready\n")
         app.signal(signal.SIGTERM)
         before = receiver.requests
-        while receiver.requests < before + 4:  # it goes on trying
-            time.sleep(0.05)
+        wait_until(lambda: receiver.requests >= before + 4, what="further attempts")
         receiver.mode = "ok"
-        assert app.wait(30) == -signal.SIGTERM
+        assert app.wait() == -signal.SIGTERM
         assert "has not delivered" not in app.output
         assert (len(spans(receiver)), len(logs(receiver))) == (100, 100)
 
@@ -188,11 +186,11 @@ def test_servers_end_in_time_and_each_worker_tells_what_it_has_not_delivered(tmp
         commands = {"gunicorn": ["-b", address, WSGI], "uvicorn": ["--port", str(served.port), ASGI]}
         with served.started(kind, *commands[kind]) as app:
             assert send(served.url, 50).answers == {200: 50}
-            begun = time.monotonic()
-            app.signal(signal.SIGTERM)
-            app.wait(30)
-            # gunicorn's own end comes after its workers', and has its time too.
-            assert time.monotonic() - begun < BOUND * (2 if kind == "gunicorn" else 1)
+            with Watch() as watch:
+                app.signal(signal.SIGTERM)
+                app.wait()
+                # gunicorn's own end comes after its workers', and has its time too.
+                assert watch.seconds < BOUND * (2 if kind == "gunicorn" else 1)
             told = TOLD.findall(app.stderr)
             assert len([line for line in told if "51 spans" in line]) == 1, app.report
             assert len(told) <= 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.processes import ROOT, AppProcess
 from tests.served import Served, kill
 from tests.support import wait_until
+from tests.watch import Watch
 
 PROGRAM = str(ROOT / "tests" / "data" / "apps" / "counted_family.py")
 
@@ -51,17 +51,17 @@ def serving(served: Served, processes: set[int]) -> int:
 
 def test_when_the_serving_process_is_killed_another_takes_over_within_two_seconds(served: Served) -> None:
     with family(served, "staying fork", times=50) as app:
-        wait_until(lambda: len(served.ledger.entries()) == 250, what="all counts")
+        wait_until(lambda: len(served.ledger.entries()) == 250, 60, what="all counts")
         served.page.wait_for("work_total", 250, kind="call")
         left = set(served.ledger.by_process())
         before = served.page.samples()
         for _ in range(4):
             victim = serving(served, left)
             left.discard(victim)
-            kill(victim)
-            killed = time.monotonic()
-            wait_until(lambda: is_served(served), 10, what="the page")
-            assert time.monotonic() - killed < 2
+            with Watch() as watch:
+                kill(victim)
+                wait_until(lambda: is_served(served), what="the page")
+                assert watch.seconds < 2
             assert serving(served, left) != victim
             after = served.page.samples()
             grown = {key: value for key, value in before.items() if key[0].endswith("_total") and "work" in key[0]}
