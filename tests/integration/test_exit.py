@@ -151,6 +151,7 @@ def test_no_way_to_answer_holds_the_end(together: Callable[..., dict[str, Ended]
 def test_a_slow_receiver_that_works_gets_all(receiver: Receiver | GrpcReceiver, tmp_path: Path, end: str) -> None:
     receiver.mode = "slow"
     small = {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "20", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "20"}
+    small["OTEL_DISTRO_EXIT_TIMEOUT"] = "60"  # what it takes is held to the bound by a watch that knows of stalls
     assert ended(receiver, tmp_path, end, **small)[end].told() == []
     assert len(spans(receiver)) == 100
     assert len(logs(receiver)) == 100
