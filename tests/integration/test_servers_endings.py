@@ -19,6 +19,8 @@ from tests.processes import ROOT, AppProcess
 from tests.served import ASGI, WSGI, Served
 from tests.support import wait_until
 
+# The time for an end is long as well: whether all of it arrives is not to hang on how long the machine stands still.
+EXIT = {"OTEL_DISTRO_EXIT_TIMEOUT": "60"}
 LONG = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BLRP_SCHEDULE_DELAY": "600000"}
 READY = str(ROOT / "tests" / "data" / "gunicorn_ready.py")
 FAMILY = str(ROOT / "tests" / "data" / "apps" / "counted_family.py")
@@ -33,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def served(tmp_path: Path, receiver: Receiver) -> Served:
     served = Served(tmp_path)
-    served.env.update(LONG, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    served.env.update(LONG | EXIT, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
     return served
 
 
@@ -59,7 +61,7 @@ def logs(receiver: Kept) -> list[tuple[str, str, str]]:
 
 def end(app: AppProcess) -> None:
     app.signal(signal.SIGTERM)
-    app.wait(20)
+    app.wait(90)
 
 
 def gunicorn(served: Served, *words: str) -> AppProcess:
@@ -79,7 +81,7 @@ def end_gunicorn(app: AppProcess) -> None:
         ready, left = count("Ready: "), count("Worker exiting")
         return ready == count("Booting worker") == left + 2 and left == count("Autorestarting worker")
 
-    wait_until(both_ready, 20, what="two workers that are ready")
+    wait_until(both_ready, 60, what="two workers that are ready")
     end(app)
 
 
@@ -149,7 +151,7 @@ def test_flasks_own_server_sends_every_span_when_it_is_terminated(served: Served
     with served.started("flask", "--app", WSGI, "run", "--port", str(served.port)) as app:
         send(served.url, 100)
         app.signal(signal.SIGTERM)
-        assert app.wait(20) == -signal.SIGTERM
+        assert app.wait(90) == -signal.SIGTERM
     check_spans(receiver, served)
 
 
