@@ -27,7 +27,7 @@ from otel_distro.metrics.shared import CellReader
 from otel_distro.settings import Settings
 from tests.shared_metrics import ended, kill, parsed
 
-_TIMEOUT = 20.0
+_TIMEOUT = 60.0
 
 
 class _Parent:

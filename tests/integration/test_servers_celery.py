@@ -63,6 +63,6 @@ def test_a_killed_process_keeps_its_counts(served: Served) -> None:
         send(served, 1, "work_long")
         done(served, 41)
         kill(int(served.ledger.entries()[-1].split()[0]))
-        wait_until(lambda: "SIGKILL" in app.output, what="Celery to notice")
+        wait_until(lambda: "SIGKILL" in app.output, 60, what="Celery to notice")
         send(served, 40)
         done(served, 81)

@@ -25,7 +25,7 @@ from tests.services.prometheus import Prometheus
 from tests.support import free_port, request, wait_until
 
 PROMETHEUS_CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: shop
     static_configs: [{{targets: ["localhost:{port}"]}}]
@@ -219,7 +219,7 @@ def as_run_here(command: str, shop: Shop) -> str:
 
 def test_the_demo_ends_by_itself_with_0_and_shows_that_all_agrees(tmp_path: Path) -> None:
     with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", "8"]) as demo:
-        assert demo.wait(90) == 0, demo.output
+        assert demo.wait(150) == 0, demo.output
         assert " 0 differ; the log agrees" in demo.stdout
         assert "log lines" in demo.stdout
 
@@ -244,7 +244,7 @@ def test_the_demo_takes_free_ports_where_its_own_are_taken_and_says_so(tmp_path:
         else:
             taken.listen()
         with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", "3"]) as demo:
-            assert demo.wait(90) == 0, demo.output
+            assert demo.wait(150) == 0, demo.output
             assert "port 5000 is taken: the shop is on" in demo.stdout
 
 

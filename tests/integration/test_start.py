@@ -233,7 +233,7 @@ def test_after_a_reload_the_page_is_there_again(small: Small, tmp_path: Path) ->
             except OSError:
                 return False
 
-        wait_until(reloaded, 30, what="another process behind the port")
+        wait_until(reloaded, 60, what="another process behind the port")
         wait_for_http(small.metrics_url)
         assert small.counted() >= 1
         assert "not served" not in app.output
@@ -268,7 +268,7 @@ def test_metrics_to_the_console_need_no_page(small: Small) -> None:
         with pytest.raises(OSError, match="refused"):
             request(small.metrics_url)
         app.signal(signal.SIGINT)
-        app.wait(20)
+        app.wait()
         assert '"name": "http_requests"' in app.output
 
 
@@ -276,7 +276,7 @@ def test_traces_to_the_console_are_recorded(small: Small) -> None:
     with small.start(OTEL_TRACES_EXPORTER="console") as app:
         app.wait_for_http(small.url + "/items/1")
         app.signal(signal.SIGINT)
-        app.wait(20)
+        app.wait()
         assert '"name": "GET /items/<int:key>"' in app.output
 
 
