@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from examples.shop.ledger import Ledger, expected_series
+from examples.shop.ledger import Ledger, Series, expected_series
 from examples.shop.page import Values, compare_settled
 from examples.shop.summary import Counted, LogFigures, final_report, logs_match
 from otel_distro import LogAnalyzer
@@ -45,11 +46,22 @@ def compare_all(sources: Sequence[Source], ledger: Ledger, started: float) -> bo
     expected = expected_series(ledger)
     counted = {}
     for source in sources:
-        rows = compare_settled(expected, source.read_metrics)
-        counted[source.counted] = Counted(source.read_metrics(), rows)
+        counted[source.counted] = _settled_metrics(source, expected)
     report, agrees = final_report(ledger, counted, _settled_logs(sources, ledger, started))
     print("\n" + report, flush=True)
     return agrees
+
+
+def _settled_metrics(source: Source, expected: Mapping[Series, Decimal]) -> Counted:
+    """Return what was compared last: read once more, a Prometheus that missed a scrape has nothing to say."""
+    read: list[Values] = []
+
+    def read_again() -> Values:
+        read.append(source.read_metrics())
+        return read[-1]
+
+    rows = compare_settled(expected, read_again)
+    return Counted(read[-1], rows)
 
 
 def _settled_logs(sources: Sequence[Source], ledger: Ledger, started: float) -> dict[str, LogFigures]:
