@@ -22,6 +22,8 @@ from tests.watch import Watch
 
 # The promise, and what a busy machine may take to end an interpreter.
 BOUND = 3.0 + 4.0
+# A machine that stands still for the whole time would leave no attempt in it, and so no reason to tell.
+REFUSED = 10.0
 PROGRAM = """
 import logging, pathlib, signal, sys, time
 from opentelemetry import metrics, trace
@@ -87,8 +89,10 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str
         folder = tmp_path_factory.mktemp("together")
         with GrpcReceiver() if protocol == "grpc" else Receiver() as receiver:
             receiver.mode = mode
-            endpoint = f"http://127.0.0.1:{free_port()}" if mode == "refused" else receiver.endpoint
-            return ended(receiver, folder, *ends, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+            if mode != "refused":
+                return ended(receiver, folder, *ends)
+            refused = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+            return ended(receiver, folder, *ends, **refused, OTEL_DISTRO_EXIT_TIMEOUT=f"{REFUSED:g}")
 
     return end
 
@@ -131,7 +135,7 @@ def test_a_program_ends_in_time_and_tells_in_one_line_what_was_not_delivered(
     together: Callable[..., dict[str, Ended]], protocol: str, mode: str, end: str
 ) -> None:
     result = together(protocol, mode, *ENDS)[end]
-    [told] = result.told()
+    [told] = result.told(REFUSED + 4.0 if mode == "refused" else BOUND)
     assert "100 spans" in told
     assert "100 log records" in told
     assert re.search(r"[1-9]\d* metric points", told)
