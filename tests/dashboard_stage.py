@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from tests.integration.test_shop import Shop, running_shop
 from tests.promql_lint import Catalog
 from tests.services.collector import Collector
 from tests.services.elasticsearch import Elasticsearch
+from tests.services.elasticsearch_client import Document
 from tests.services.node_exporter import NodeExporter
 from tests.services.prometheus import Prometheus, Sample
 from tests.support import free_port, request, wait_until
@@ -136,7 +138,7 @@ def running_stage(
 
         first = _round(shop, Ledger())
         _lose(failing)
-        agent.wait_for(first.lines_by_level.total())
+        _wait_for_lines(agent, first)
         before = _page(shop)
         server = running.enter_context(Prometheus(binaries["prometheus"], config, folder, flags=EXEMPLARS))
         for job in ("shop", "troubled", "otel-collector", "node"):
@@ -147,7 +149,7 @@ def running_stage(
         both = Ledger()
         both.add(first)
         both.add(second)
-        agent.wait_for(both.lines_by_level.total())
+        _wait_for_lines(agent, both)
         elasticsearch.refresh(agent.indices)
         for job in ("shop", "otel-collector", "node"):
             server.wait_for_scrape(job)
@@ -178,6 +180,20 @@ def _round(shop: Shop, earlier: Ledger) -> Ledger:
     rows = compare_settled(expected_series(all_books), lambda: read_page(shop.metrics_url))
     assert all(row.agrees for row in rows), "\n" + table(rows, only_wrong=True)
     return books
+
+
+def _wait_for_lines(agent: Agent, books: Ledger) -> None:
+    """Wait until every line of a request is stored, and what is stored is counted."""
+    lines = books.lines_by_level.total()
+    agent.wait_for(lines)  # lines of the start may be among them
+
+    def stored() -> list[Document]:
+        documents = agent.stored()
+        return documents if sum("request_id" in document.source for document in documents) >= lines else []
+
+    number = len(wait_until(stored, 60, what=lambda: f"{lines} lines of requests\n{agent.log[-3000:]}", every=0.2))
+    counter = partial(agent.metric, "otelcol_exporter_sent_log_records", exporter="elasticsearch")
+    wait_until(lambda: counter() >= number, what=lambda: f"{number} documents to be counted; there are {counter()}")
 
 
 def _record(server: Prometheus, folder: Path) -> None:
