@@ -154,7 +154,7 @@ def running_stage(
         for job in ("shop", "otel-collector", "node"):
             server.wait_for_scrape(job)
         _record(server, folder)
-        yield Stage(files, server, elasticsearch, agent, known(server), both, second, moved, time.time(), since)
+        yield Stage(files, server, elasticsearch, agent, known(server), both, second, moved, _moment(server), since)
 
 
 def _failing(binary: Path, folder: Path) -> Collector:
@@ -194,6 +194,19 @@ def _wait_for_lines(agent: Agent, books: Ledger) -> None:
     number = len(wait_until(stored, 60, what=lambda: f"{lines} lines of requests\n{agent.log[-3000:]}", every=0.2))
     counter = partial(agent.metric, "otelcol_exporter_sent_log_records", exporter="elasticsearch")
     wait_until(lambda: counter() >= number, what=lambda: f"{number} documents to be counted; there are {counter()}")
+
+
+def _moment(server: Prometheus) -> float:
+    """Return a moment from now on at which no target was one that could not be read in time."""
+    begun = time.time()
+    read = "timestamp(up) * up"
+
+    def moment() -> float:
+        # What the others were at the time of the one that was read longest ago is no longer open.
+        at = min(sample.value for sample in server.query(read))
+        return at if at > begun and all(sample.value for sample in server.query(read, at=at)) else 0
+
+    return wait_until(moment, 60, what="a moment at which each target had been read", every=0.05)
 
 
 def _record(server: Prometheus, folder: Path) -> None:
