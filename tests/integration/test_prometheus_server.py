@@ -71,16 +71,16 @@ def server(page: Page, prometheus_binary: Path, tmp_path_factory: pytest.TempPat
 
 
 def test_a_scraped_page_is_answered_to_the_unit(page: Page, server: Prometheus) -> None:
-    server.wait_for_scrape("page")
-    assert server.value('orders_total{status="completed"}') == 9007199254740991
+    at = server.wait_for_scrape("page")
+    assert server.value('orders_total{status="completed"}', at=at) == 9007199254740991
 
     page.text = 'orders_total{status="completed"} 7\norders_total{status="failed"} 3\n'
-    server.wait_for_scrape("page")
-    assert server.query("sort(sum by (status) (orders_total))") == [
+    at = server.wait_for_scrape("page")
+    assert server.query("sort(sum by (status) (orders_total))", at=at) == [
         Sample({"status": "failed"}, 3.0),
         Sample({"status": "completed"}, 7.0),
     ]
-    assert server.value("scalar(sum(orders_total))") == 10
+    assert server.value("scalar(sum(orders_total))", at=at) == 10
 
 
 def test_waiting_for_several_scrapes_waits_for_as_many(page: Page, server: Prometheus) -> None:

@@ -110,18 +110,20 @@ class Prometheus:
             return [Sample({}, float(data["result"][1]))]
         return [Sample(row["metric"], float(row["value"][1])) for row in data["result"]]
 
-    def value(self, expression: str) -> float:
+    def value(self, expression: str, *, at: float | None = None) -> float:
         """Return the one value of an expression; AssertionError unless exactly one series answers."""
-        samples = self.query(expression)
+        samples = self.query(expression, at=at)
         assert len(samples) == 1, f"{expression}: {len(samples)} series: {samples}"
         return samples[0].value
 
-    def wait_for_scrape(self, job: str, scrapes: int = 1, timeout: float = 30.0) -> None:
+    def wait_for_scrape(self, job: str, scrapes: int = 1, timeout: float = 30.0) -> float:
         """Wait until every target of the job was scraped `scrapes` times with success, each begun after this call.
 
-        What the application counted before the call can be asked for after it. A new Prometheus takes 5 seconds to its
-        first scrape whatever the interval (its discovery manager collects changes that long). Raises AssertionError
-        with the target's last error when one scrape takes longer than `timeout` seconds.
+        What the application counted before the call can be asked for after it: surely `at` the time that is returned,
+        which is that of the target read first, since one that cannot be read in time later on has no series then. A new
+        Prometheus takes 5 seconds to its first scrape whatever the interval (its discovery manager collects changes
+        that long). Raises AssertionError with the target's last error when one scrape takes longer than `timeout`
+        seconds.
         """
         since = time.time() + _ALIGNMENT_SECONDS
         for _ in range(scrapes):
@@ -131,6 +133,7 @@ class Prometheus:
                 what=lambda: f"a scrape of job {job!r}: {self._targets(job)}",
                 every=0.05,
             )
+        return since
 
     def reload(self) -> None:
         """Read the configuration and rule files again, which the test has changed in `folder`."""
