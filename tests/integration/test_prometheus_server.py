@@ -13,7 +13,7 @@ import pytest
 from tests.services import prometheus
 from tests.services.errors import ServiceError
 from tests.services.prometheus import Prometheus, Sample
-from tests.support import free_port
+from tests.support import wait_until
 
 CONFIG = """
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
@@ -65,7 +65,7 @@ def page() -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def server(page: Page, prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    config = CONFIG.format(page=page.port, gone=free_port())
+    config = CONFIG.format(page=page.port, gone=1)  # a port that no program gets by chance
     with Prometheus(prometheus_binary, config, tmp_path_factory.mktemp("prometheus")) as server:
         yield server
 
@@ -90,7 +90,7 @@ def test_waiting_for_several_scrapes_waits_for_as_many(page: Page, server: Prome
 
 
 def test_a_target_that_is_down_is_named_in_the_failure(server: Prometheus) -> None:
-    server.wait_for_scrape("page")  # the two jobs begin together
+    wait_until(lambda: server.query('up{job="gone"}'), what="the first try")
     with pytest.raises(AssertionError, match=r"job 'gone'.*(down.*connection refused)"):
         server.wait_for_scrape("gone", timeout=1)
 
