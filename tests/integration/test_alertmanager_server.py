@@ -17,7 +17,7 @@ from tests.services.alertmanager import Alertmanager
 from tests.services.errors import ServiceError
 
 CONFIG = """
-route: {{receiver: hook, group_wait: 100ms}}
+route: {{receiver: hook, group_wait: 100ms, group_interval: 1s}}
 receivers:
   - {{name: hook, webhook_configs: [{{url: "http://127.0.0.1:{port}/"}}]}}
 """
