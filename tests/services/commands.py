@@ -61,7 +61,7 @@ def judge(*command: str | Path, stdin: str = "", env: Mapping[str, str] | None =
     `env` is the whole environment (None: this one).
     """
     words = [str(word) for word in command]
-    done = subprocess.run(words, input=stdin, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, input=stdin, env=env, capture_output=True, text=True, check=False, timeout=240)
     said = done.stdout + done.stderr
     assert done.returncode == 0, f"$ {' '.join(words)}\nstatus {done.returncode}\n{said}"
     return said
