@@ -116,7 +116,7 @@ class Prometheus:
         assert len(samples) == 1, f"{expression}: {len(samples)} series: {samples}"
         return samples[0].value
 
-    def wait_for_scrape(self, job: str, scrapes: int = 1, timeout: float = 30.0) -> float:
+    def wait_for_scrape(self, job: str, scrapes: int = 1, timeout: float = 60.0) -> float:
         """Wait until every target of the job was scraped `scrapes` times with success, each begun after this call.
 
         What the application counted before the call can be asked for after it: surely `at` the time that is returned,
