@@ -61,10 +61,10 @@ def send(agent: Agent, begin: int) -> None:
 
 
 def see_it_wait(agent: Agent) -> None:
-    """Wait until the exporter holds three records and is trying."""
+    """Wait until three records are in the queue, in up to three batches of which the exporter tries two."""
     wait_until(
         lambda: (
-            agent.metric("otelcol_elasticsearch_docs_received") >= 3
+            agent.metric("otelcol_receiver_accepted_log_records") >= 3
             and agent.metric("otelcol_exporter_in_flight_requests", exporter="elasticsearch") > 0
         ),
         what=lambda: f"a request in flight\n{agent.metrics}",
