@@ -78,9 +78,7 @@ def refused(agent: Agent) -> float:
 
 def has(agent: Agent, log_id: str) -> bool:
     """Whether a document with this id is stored."""
-    agent.elasticsearch.refresh(agent.indices)
-    query = {"query": {"term": {"log_id": log_id}}}
-    return bool(agent.elasticsearch.request("POST", f"/{agent.indices}/_count?ignore_unavailable=true", query)["count"])
+    return agent.elasticsearch.count(agent.indices, {"term": {"log_id": log_id}}) > 0
 
 
 def refusals(agent: Agent) -> str:

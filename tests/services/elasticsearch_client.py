@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.support import Response, request
+from tests.support import Response, request, wait_until
 
 _PAGE: Final = 1000
 
@@ -63,22 +63,23 @@ class Client:
         """Make everything stored until now visible to searches."""
         self.request("POST", f"/{index}/_refresh?ignore_unavailable=true")
 
-    def count(self, index: str) -> int:
-        """Return the number of documents stored in the indices of this name or pattern; 0 where there is none."""
+    def count(self, index: str, query: Mapping[str, Any] | None = None) -> int:
+        """Return the number of documents stored in the indices of this name or pattern; 0 where there is none.
+
+        With a query only those are counted that it finds.
+        """
         self.refresh(index)
         path = f"/{index}/_count?ignore_unavailable=true"
-        answer = self.respond("GET", path)
+        answer = self.respond("POST", path, {"query": query or {"match_all": {}}})
         if answer.status == 503 and "no_shard_available" in answer.text:
             return 0  # an index that was made a moment ago: what it holds cannot be asked for yet
-        assert answer.status < 400, f"GET {path}: {answer.status} {answer.text}"
+        assert answer.status < 400, f"POST {path}: {answer.status} {answer.text}"
         return int(json.loads(answer.body)["count"])
 
     def documents(self, index: str) -> list[Document]:
         """Return every document stored in the indices of this name or pattern, however many."""
-        # An index that is being made has no shard to read yet.
-        self.respond("GET", f"/_cluster/health/{index}?wait_for_no_initializing_shards=true&timeout=30s")
-        self.refresh(index)
-        return list(self._all(index))
+        opened = wait_until(lambda: self._open(index), 60, what=f"the shards of {index}", every=0.1)
+        return list(self._all(opened))
 
     def delete(self, index: str) -> None:
         """Delete the indices of this name or pattern, if there are any."""
@@ -94,8 +95,16 @@ class Client:
         """Take every right from the key, for ever."""
         self.request("DELETE", "/_security/api_key", {"ids": [key.id]})
 
-    def _all(self, index: str) -> Iterator[Document]:
-        opened = self.request("POST", f"/{index}/_pit?keep_alive=1m&ignore_unavailable=true")["id"]
+    def _open(self, index: str) -> str:
+        """Return the id of the moment's documents; nothing while an index is being made, which has no shard to read."""
+        self.respond("GET", f"/_cluster/health/{index}?wait_for_no_initializing_shards=true&timeout=30s")
+        self.refresh(index)
+        path = f"/{index}/_pit?keep_alive=1m&ignore_unavailable=true"
+        answer = self.respond("POST", path)
+        assert answer.status < 400 or answer.status == 503, f"POST {path}: {answer.status} {answer.text}"
+        return "" if answer.status == 503 else str(json.loads(answer.body)["id"])
+
+    def _all(self, opened: str) -> Iterator[Document]:
         search: dict[str, Any] = {"size": _PAGE, "sort": ["_shard_doc"], "track_total_hits": False}
         try:
             while True:
