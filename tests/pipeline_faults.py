@@ -94,17 +94,14 @@ class Run:
         return self._compare()
 
     def outcome_of_what_comes(self) -> Outcome:
-        """Wait until nothing more has come for 4 s, and compare."""
-        last = (-1, 0.0)
-
-        def nothing_more() -> bool:
-            nonlocal last
-            stored = self.elasticsearch.count(self.agent.indices)
-            if stored != last[0]:
-                last = (stored, time.monotonic())
-            return time.monotonic() - last[1] > 4
-
-        wait_until(nothing_more, 120, what="the last document", every=0.5)
+        """Wait until a last line of the file is stored and the Collector has nothing more in its hands, and compare."""
+        last = [self.ledger.make("last", 0)]
+        self.file.write(last)
+        self.ledger.owe(last)
+        query = {"term": {"log_id": last[0]["log_id"]}}
+        wait_until(lambda: self.elasticsearch.count(self.agent.indices, query), 120, what="the last line", every=0.5)
+        # What was refused may come later than the line behind it.
+        wait_until(lambda: self.agent.metric("otelcol_exporter_queue_size") == 0, 120, what="an empty queue", every=0.5)
         return self._compare()
 
     def _compare(self) -> Outcome:
