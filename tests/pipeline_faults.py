@@ -42,6 +42,7 @@ class Run:
     env: Mapping[str, str] = field(default_factory=dict)
     disk: SmallDisk | None = None  # where the Collector runs
     kills: int = 0
+    added: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -82,6 +83,13 @@ class Run:
             print(f"  {fault.name}: {self.seconds[fault.name]:.1f} s, {made} records acknowledged", flush=True)
         for sender in self.senders:
             sender.finish(300) if to_the_end else sender.give_up()
+
+    def add(self, number: int) -> None:
+        """Write records to the file: all that the senders were asked for may be stored by now."""
+        records = [self.ledger.make("added", self.added + place) for place in range(number)]
+        self.added += number
+        self.file.write(records)
+        self.ledger.owe(records)
 
     def outcome(self, timeout: float = 300.0) -> Outcome:
         """Wait until as many documents are stored as records are owed, compare, and see fresh records get through."""
@@ -166,6 +174,7 @@ def elasticsearch_refuses(seconds: float) -> Fault:
         for mode in (Mode.REFUSE, Mode.REFUSE_HALF):
             refused = run.proxy.refused
             run.proxy.mode = mode
+            run.add(2)
             wait_until(lambda: run.proxy.refused > refused, what=f"a refusal by {mode.name}")  # noqa: B023
             time.sleep(seconds / 2)
         run.proxy.mode = Mode.FORWARD
@@ -179,6 +188,7 @@ def collector_is_killed(times: int) -> Fault:
     def happen(run: Run) -> None:
         for _ in range(times):
             run.proxy.hold()
+            run.add(1)
             wait_until(lambda: run.proxy.held, what="an answer to hold back")
             run.kill_collector()
             run.proxy.release()
