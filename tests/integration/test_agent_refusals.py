@@ -151,7 +151,8 @@ def test_what_was_taken_is_found_through_a_torn_message_and_a_rotation_and_nothi
     send(run, records[:15])
     run.agent.wait_for(12)
     for number in range(2):
-        assert run.senders[0].send([{**run.ledger.make("large", number), "message": "x" * 9_000_000}])
+        # Not by file: a Collector that is killed before it has noted its place takes the last lines once more.
+        assert run.senders[1].send([{**run.ledger.make("large", number), "message": "x" * 9_000_000}])
         run.agent.wait_for(13 + number)
     run.kill_collector()
     taken = Path(run.agent.env["STORAGE_DIR"]) / "taken" / "logs.otlp"
