@@ -16,6 +16,7 @@ from tests.processes import ROOT, AppProcess
 from tests.refusing_collectors import COUNTERS
 from tests.services.collector import validate
 from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
 
 FOLDER: Final = ROOT / "collector-config"
 DOCUMENT: Final = (ROOT / "docs" / "pipeline.md").read_text()
@@ -102,8 +103,13 @@ def test_the_templates_are_installed_by_its_command(elasticsearch_server: Elasti
 def test_each_metric_that_it_names_is_one_of_the_collector(agent: Agent) -> None:
     names = set(re.findall(r"`(otelcol_\w+)[`{]", DOCUMENT)) - LATER
     assert len(names) >= 6
-    page = agent.metrics
-    assert [name for name in sorted(names) if not re.search(rf"^{name}(_total)?{{", page, re.MULTILINE)] == []
+
+    def missing() -> list[str]:
+        page = agent.metrics
+        return [name for name in sorted(names) if not re.search(rf"^{name}(_total)?{{", page, re.MULTILINE)]
+
+    # What is found in Elasticsearch is counted when its answer has come.
+    wait_until(lambda: not missing(), what=lambda: str(missing()))
 
 
 def test_no_command_is_without_a_test() -> None:
