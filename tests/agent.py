@@ -101,7 +101,7 @@ class Agent(Collector):
     def _up_since(self) -> str | None:
         """Return since when the Collector runs, as its health check says; None while it does not."""
         with suppress(OSError, HTTPException):
-            answer = request(f"http://{self.env['HEALTH_ENDPOINT']}/", seconds=5)
+            answer = request(f"http://{self.env['HEALTH_ENDPOINT']}/", seconds=60)
             return str(json.loads(answer.body)["upSince"]) if answer.status == 200 else None
         return None
 

@@ -141,7 +141,7 @@ class Collector(Server):
     @property
     def metrics(self) -> str:
         """The page of its own metrics."""
-        return request(f"http://127.0.0.1:{self.env[_TELEMETRY_PORT]}/metrics").text
+        return request(f"http://127.0.0.1:{self.env[_TELEMETRY_PORT]}/metrics", seconds=60).text
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the samples of this name, with or without `_total`, with these labels; 0 without any."""
