@@ -80,7 +80,8 @@ def test_a_line_in_another_form_is_looked_at_closely(
     since = len(agent.log)
     agent.write(json.dumps({"timestamp": MOMENT, "message": "end of the long way"}))
     documents(1)
-    assert MARK in said(agent, since, "end of the long way")
+    said(agent, since, "end of the long way")
+    said(agent, since, MARK)  # stands behind it, and may not be written yet
 
 
 def test_a_record_is_the_same_document_in_either_form(
