@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.integration.test_servers_endings import logs, spans
 from tests.otlp import GrpcReceiver, Receiver
 from tests.processes import AppProcess
 from tests.served import WSGI, Served
-from tests.support import free_port, wait_until
+from tests.support import wait_until
 
 # Small queues that overflow, time-outs that give up: all ways to lose something come by. The time-out is not so short
 # that a receiver on a busy machine is taken for one that hangs.
@@ -146,10 +147,11 @@ def test_a_body_that_is_none_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_nobody_at_the_endpoint_is_one_warning(tmp_path: Path, protocol: str) -> None:
-    with Receiver() as receiver:
+    with Receiver() as receiver, socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))  # and does not listen; nobody else gets the port meanwhile
         outage = Outage(tmp_path, receiver)
         outage.served.env.update(
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{kept.getsockname()[1]}",
             OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
             OTEL_EXPORTER_OTLP_TIMEOUT="1",
         )
