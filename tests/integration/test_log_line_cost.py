@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -22,11 +23,13 @@ def calls(run: Callable[[], None]) -> int:
         nonlocal counted
         counted += event in ("call", "c_call")
 
+    gc.disable()  # what other tests have left to it, and to those who watch it, is called too when it comes
     sys.setprofile(count)
     try:
         run()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return counted
 
 
