@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from otel_distro.delivery import outages
 from otel_distro.delivery.ledger import EXIT, FULL, REASONS, Ledger
 from otel_distro.delivery.outages import Outages
 from otel_distro.testing import RecordedMetrics, otel_metrics
@@ -68,7 +69,10 @@ def test_counting_within_counting_does_not_hang(ledger: Ledger) -> None:
     assert ledger.dropped == 1
 
 
-def test_an_outage_is_one_warning_and_one_line_at_its_end(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_one_warning_and_one_line_at_its_end(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "monotonic", lambda: 7.0)
     for _ in range(5):
         ledger.failed(10, "Connection refused", reachable=False)
     assert len(told(caplog)) == 1
