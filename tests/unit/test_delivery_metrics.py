@@ -39,8 +39,8 @@ class Exporter:
         pass
 
 
-def reader_of(exporter: Exporter, seconds: float = 600) -> tuple[PeriodicReader, Any, MeterProvider]:
-    reader = PeriodicReader(Sender("metrics", exporter), seconds, limit=0.2)
+def reader_of(exporter: Exporter, seconds: float = 600, limit: float = 60) -> tuple[PeriodicReader, Any, MeterProvider]:
+    reader = PeriodicReader(Sender("metrics", exporter), seconds, limit)
     provider = MeterProvider([reader], shutdown_on_exit=False)
     return reader, provider.get_meter("test").create_counter("work"), provider
 
@@ -77,7 +77,7 @@ def test_points_that_are_given_up_are_counted() -> None:
 def test_an_exporter_that_hangs_does_not_hold_the_end_and_its_points_are_counted_once() -> None:
     exporter = Exporter()
     exporter.gate.clear()
-    reader, counter, provider = reader_of(exporter)
+    reader, counter, provider = reader_of(exporter, limit=0.2)
     counter.add(1)
     provider.shutdown()
     assert reader.ledger.dropped == 1

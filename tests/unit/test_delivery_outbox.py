@@ -47,8 +47,10 @@ class Exporter:
         return [item for batch in self.batches for item in batch]
 
 
-def outbox_of(exporter: Exporter, delay: float = 600, batch: int = 3, capacity: int = 5, size: int = 0) -> Outbox:
-    return Outbox("test", Sender("logs", exporter), Batching(delay, batch, capacity), lambda _: size, limit=0.2)
+def outbox_of(
+    exporter: Exporter, delay: float = 600, batch: int = 3, capacity: int = 5, size: int = 0, limit: float = 60
+) -> Outbox:
+    return Outbox("test", Sender("logs", exporter), Batching(delay, batch, capacity), lambda _: size, limit)
 
 
 def test_what_waits_is_sent_in_batches_in_its_order() -> None:
@@ -112,7 +114,7 @@ def test_a_full_queue_drops_its_oldest_and_never_waits() -> None:
 def test_an_exporter_that_hangs_does_not_hold_the_end_and_its_batch_is_counted_once() -> None:
     exporter = Exporter()
     exporter.gate.clear()
-    outbox = outbox_of(exporter)
+    outbox = outbox_of(exporter, limit=0.2)
     for number in range(5):
         outbox.put(number)
     outbox.end()
@@ -127,7 +129,7 @@ def test_after_an_end_that_is_none_it_goes_on() -> None:
     exporter = Exporter()
     outbox = outbox_of(exporter)
     outbox.put(1)
-    deadline = monotonic() + 10
+    deadline = monotonic() + 60
     outbox.hurry(deadline)
     outbox.wait(deadline)
     outbox.put(2)
@@ -148,7 +150,7 @@ def test_an_item_is_made_when_its_turn_comes_and_is_measured_then() -> None:
     exporter = Exporter()
     sizes = {"a": 1, "A": REQUEST_LIMIT - 1}
     outbox = Outbox(
-        "test", Sender("logs", exporter), Batching(600, 10, 10), sizes.__getitem__, 0.2, made_of=lambda x: x.upper()
+        "test", Sender("logs", exporter), Batching(600, 10, 10), sizes.__getitem__, 60, made_of=lambda x: x.upper()
     )
     for _ in range(3):
         outbox.put("a")
