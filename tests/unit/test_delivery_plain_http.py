@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from otel_distro.delivery.plain_http import PlainResult, PlainTransport, is_plai
 
 
 class Server:
-    """Answers by its path, and keeps what came: connection, path, headers, body."""
+    """Answers by its path, and keeps what came: connection, path, headers, body; `ended` is a connection's end."""
 
     def __init__(self) -> None:
         self.got: list[tuple[int, str, dict[str, str], bytes]] = []
@@ -51,7 +52,14 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.ended = ended = threading.Event()
+
+        class Listening(ThreadingHTTPServer):
+            def shutdown_request(self, request: Any) -> None:
+                super().shutdown_request(request)
+                ended.set()
+
+        self._server = Listening(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -94,7 +102,8 @@ def test_a_connection_that_cannot_be_used_again_is_followed_by_another(
         monkeypatch.delattr(select, "poll")
     transport = PlainTransport()
     assert post(transport, server.url + path).status_code == 200
-    time.sleep(0.1)  # the server's end is on its way
+    assert server.ended.wait(30)
+    time.sleep(0.1)  # its end is on its way
     assert post(transport, server.url).status_code == 200
     assert len({connection for connection, *_ in server.got}) == len(server.got) == 2
     transport.close()
