@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,17 +35,31 @@ def test_a_failure_that_says_nothing_on_standard_error_shows_standard_output() -
 def test_a_long_one_is_heard_of_at_its_start_now_and_then_and_at_its_end(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    heard, asked = tmp_path / "heard", list[int]()
+
+    def clock() -> float:
+        asked.append(1)
+        if len(asked) == 2:  # the first time is that of the start
+            heard.touch()
+        return 0.0
+
     monkeypatch.setattr(commands, "_SAY_EVERY_SECONDS", 0.05)
-    commands.run(*script("import time; time.sleep(0.5)"), what="tool: building")
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=clock))
+    text = f"import pathlib, time\nwhile not pathlib.Path({str(heard)!r}).exists(): time.sleep(0.01)"
+    commands.run(*script(text), what="tool: building")
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == ["tool: building ...", "tool: building ... 0 s"]
     assert said[-1].startswith("tool: building: done after ")
 
 
-def test_one_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    busy = tmp_path / "busy"
     monkeypatch.setattr(commands, "_SAY_EVERY_SECONDS", 0.05)
+    # The time is over when it has spoken, however long a busy machine takes to start it.
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=lambda: float(busy.exists())))
+    text = f"import pathlib, time; print('still busy', flush=True); pathlib.Path({str(busy)!r}).touch(); time.sleep(60)"
     with pytest.raises(ServiceError, match=r"was killed after 0.2 s: still busy$"):
-        commands.run(*script("import time; print('still busy', flush=True); time.sleep(60)"), seconds=0.2)
+        commands.run(*script(text), seconds=0.2)
 
 
 def test_a_missing_program_is_named_with_the_reason() -> None:
