@@ -142,19 +142,21 @@ def test_a_page_that_raises_is_one_warning_and_the_server_stays(caplog: pytest.L
 
 def test_silent_clients_cannot_take_more_than_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_http, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(page_http, "CLIENT_TIMEOUT", 120.0)
     server = MetricsServer(lambda _: BODY, "localhost", 0)
-    before = threading.active_count()
+    # Those of other tests may come to their end meanwhile.
+    before = set(threading.enumerate())
     silent = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(10)]
     try:
         # Whoever finds no place is hung up on at once: seven of the ten.
-        hung_up = wait_until(lambda: [c for c in silent if _closed(c)][:7] or None, 10, what="the refused clients")
-        wait_until(lambda: len([c for c in silent if _closed(c)]) == 7, 10, what="seven refused clients")
+        hung_up = wait_until(lambda: [c for c in silent if _closed(c)][:7] or None, what="the refused clients")
+        wait_until(lambda: len([c for c in silent if _closed(c)]) == 7, what="seven refused clients")
         assert hung_up
-        assert threading.active_count() - before == 3
+        assert len(set(threading.enumerate()) - before) == 3
     finally:
         for connection in silent:
             connection.close()
-    wait_until(lambda: threading.active_count() == before, 10, what="the places to be free")
+    wait_until(lambda: set(threading.enumerate()) <= before, what="the places to be free")
     assert request(server.url).status == 200
     server.close()
 
@@ -227,37 +229,47 @@ def test_who_drips_through_a_tls_handshake_does_not_keep_its_place(pems: Certifi
     server.close()
 
 
-@pytest.mark.usefixtures("_hurried")
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_who_takes_the_answer_by_bits_does_not_keep_its_place(pems: Certificates, encrypted: bool) -> None:
-    huge = b"a_total 1\n" * 5_000_000
-    server = MetricsServer(lambda _: huge, "localhost", 0, access=tls_access(pems) if encrypted else None)
+    huge, asked = b"a_total 1\n" * 5_000_000, threading.Event()
+
+    def page(_: str) -> bytes:
+        (client,) = made._server.clients._present
+        client._seconds = 0.5  # from here on only: handshake and request may take their time on a busy machine
+        asked.set()
+        return huge
+
+    made = MetricsServer(page, "localhost", 0, access=tls_access(pems) if encrypted else None)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(10)
-    connection.connect(("127.0.0.1", server.port))
+    connection.connect(("127.0.0.1", made.port))
     if encrypted:
         connection = trust(pems).wrap_socket(connection, server_hostname="localhost")
     with connection:
         connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        connection.recv(1)
+        assert asked.wait(30)
 
         def gone() -> bool:
             with suppress(OSError):
                 connection.recv(64)
-            return not server._server.clients._present
+            return not made._server.clients._present
 
         wait_until(gone, 8, what="the place to be free")
-    server.close()
+    made.close()
 
 
-@pytest.mark.usefixtures("_hurried")
 def test_a_page_that_takes_its_time_is_not_the_fault_of_the_client() -> None:
+    now = [0.0]  # a clock that no busy machine moves
+
     def page(_: str) -> bytes:
-        time.sleep(1.2)
+        now[0] += 60
+        clients.hang_up()
         return BODY
 
     server = MetricsServer(page, "localhost", 0)
+    clients = server._server.clients
+    clients._clock = lambda: now[0]
     assert request(server.url).body == BODY
     server.close()
 
