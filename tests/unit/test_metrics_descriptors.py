@@ -130,9 +130,9 @@ def test_a_fork_in_the_midst_of_an_opening_does_not_wait_for_itself() -> None:
 
     def fork_within() -> None:
         with descriptors._descriptors._guard:
-            in_child(lambda: None, timeout=5)
+            in_child(lambda: None, timeout=30)
 
-    in_child(fork_within, timeout=10)
+    in_child(fork_within)
 
 
 def test_a_folder_is_locked_alone_or_shared(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_childs_page_waits_for_no_lock_that_a_thread_of_the_parent_held() -> N
 
     parts: list[Any] = [registry, counter, child._value, gauge._value, took._buckets[0], took._sum, size._count]
     with _held(*(part._lock for part in parts)):
-        in_child(page, timeout=10)
+        in_child(page)
     provider.shutdown()
 
 
@@ -77,7 +77,7 @@ def test_a_child_gets_meters_and_instruments_whatever_a_thread_of_the_parent_was
         assert b"b_total 1" in reader.page()
 
     with _held(provider._meter_lock, meter._instrument_registration_lock):
-        in_child(make, timeout=10)
+        in_child(make)
     provider.shutdown()
 
 

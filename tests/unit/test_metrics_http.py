@@ -38,7 +38,7 @@ def server() -> Iterator[MetricsServer]:
 
 
 def raw(server: MetricsServer, text: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         connection.sendall(text)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -146,7 +146,7 @@ def test_silent_clients_cannot_take_more_than_their_places(monkeypatch: pytest.M
     server = MetricsServer(lambda _: BODY, "localhost", 0)
     # Those of other tests may come to their end meanwhile.
     before = set(threading.enumerate())
-    silent = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(10)]
+    silent = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(10)]
     try:
         # Whoever finds no place is hung up on at once: seven of the ten.
         hung_up = wait_until(lambda: [c for c in silent if _closed(c)][:7] or None, what="the refused clients")
@@ -211,7 +211,7 @@ def dripping(connection: socket.socket, data: bytes) -> bool:
 @pytest.mark.parametrize("start", [b"", b"GET /metrics HTTP/1.1\r\nA: "])
 def test_who_sends_a_byte_now_and_then_does_not_keep_its_place(start: bytes) -> None:
     server = MetricsServer(lambda _: BODY, "localhost", 0)
-    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         connection.sendall(start)
         assert dripping(connection, b"x" * 100)
     server.close()
@@ -224,7 +224,7 @@ def test_who_drips_through_a_tls_handshake_does_not_keep_its_place(pems: Certifi
     hello = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
     with suppress(ssl.SSLWantReadError):
         hello.do_handshake()
-    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         assert dripping(connection, outgoing.read()[:-1])  # the last byte would let the handshake go on
     server.close()
 
@@ -276,7 +276,7 @@ def test_a_page_that_takes_its_time_is_not_the_fault_of_the_client() -> None:
 
 def test_a_closed_server_hangs_up_on_its_clients() -> None:
     server = MetricsServer(lambda _: BODY, "localhost", 0)
-    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         wait_until(lambda: server._server.clients._present, what="the client to be served")
         server.close()
         assert connection.recv(1) == b""
@@ -525,7 +525,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_client(serve: Serve, pems: C
 
 def test_silent_clients_do_not_keep_others_from_their_handshake(serve: Serve, pems: Certificates) -> None:
     server = serve(tls_access(pems))
-    silent = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(page_http.MOST_CLIENTS - 1)]
+    silent = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(page_http.MOST_CLIENTS - 1)]
     try:
         assert fetched(server, trust(pems)).status == 200
     finally:

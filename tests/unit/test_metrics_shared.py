@@ -275,7 +275,7 @@ def test_a_named_pipe_in_the_place_of_a_file_does_not_stop_the_reader(tmp_path: 
         with closing(CellReader(path)) as reader, pytest.raises((OSError, ForeignFileError)):
             reader.read()
 
-    in_child(look, timeout=10)
+    in_child(look)
 
 
 def test_the_owner_is_alive_until_it_closes_the_file_or_dies(tmp_path: Path) -> None:
