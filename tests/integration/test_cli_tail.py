@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 
 from tests.elastic import install, load, new_prefix
-from tests.log_oracle import Document, log_document, write_log
+from tests.log_oracle import Document, log_document, moment_of, write_log
 from tests.processes import AppProcess, clean_environment
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
 NOW = datetime.now(timezone.utc)
 OLD = [log_document(NOW - timedelta(seconds=30 - n), n, level="ERROR" if n % 2 else "INFO") for n in range(20)]
+# Of the last one's day: that of the next has an index which is being made while it is asked for.
+LATER = moment_of(OLD[-1])
 COMMAND = [sys.executable, "-m", "otel_distro.cli", "logs", "tail"]
 
 
@@ -77,7 +79,7 @@ def test_the_latest_are_shown_oldest_first_and_the_command_ends(logs: Logs) -> N
 
 
 def test_each_new_one_is_shown_once_until_ctrl_c(logs: Logs) -> None:
-    new = [log_document(datetime.now(timezone.utc), 100 + n) for n in range(50)]
+    new = [log_document(LATER, 100 + n) for n in range(50)]
     with AppProcess([*COMMAND, *logs.options, "-f", "-n", "2", "--json"]) as process:
         process.wait_for_output(OLD[-1]["log_id"])
         for start in range(0, 50, 10):
@@ -92,9 +94,7 @@ def test_each_new_one_is_shown_once_until_ctrl_c(logs: Logs) -> None:
 def test_errors_alone_are_followed_where_asked(logs: Logs) -> None:
     with AppProcess([*COMMAND, *logs.options, "-f", "-n", "1", "--errors"]) as process:
         process.wait_for_output("message 19")
-        logs.add(
-            [log_document(datetime.now(timezone.utc), n, level=level) for n, level in ((200, "INFO"), (201, "ERROR"))]
-        )
+        logs.add([log_document(LATER, n, level=level) for n, level in ((200, "INFO"), (201, "ERROR"))])
         process.wait_for_output("message 201")
         process.signal(signal.SIGINT)
         assert process.wait() == 130
