@@ -96,7 +96,7 @@ class Session:
         if not isinstance(answer, dict):
             raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
         if lacking := partial(answer, self.address, self.index):
-            raise _NotYetError(lacking)
+            raise (StoreError if answer.get("timed_out") else _NotYetError)(lacking)
         return answer
 
     def _own_client(self) -> Any:

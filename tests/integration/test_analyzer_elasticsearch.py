@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -237,6 +238,20 @@ def test_indices_that_are_made_meanwhile_as_at_midnight_fail_no_question(
     while not ended.is_set():
         assert [len(ASK[question](analyzer)) for question in ("errors", "user", "top")] == [1, 1, 1]
     maker.join()
+
+
+def test_a_question_that_ran_out_of_time_is_not_put_to_the_busy_server_again() -> None:
+    asked: list[Any] = []
+
+    def request(client: Any) -> Any:
+        asked.append(client)
+        return SimpleNamespace(body={"timed_out": True})
+
+    session = elastic_session.Session(Address("http://127.0.0.1:1"), "python-app-*")
+    with pytest.raises(StoreError, match="has answered in part"):
+        session.ask(request)
+    session.close()
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("lacking", [{"_shards": {"total": 5, "failed": 1}}, {"timed_out": True}])
