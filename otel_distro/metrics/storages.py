@@ -82,7 +82,8 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                     attributes = dict(OVERFLOW)
                     key = sdk.hash_attributes(attributes)
                 if key not in found:
-                    found[key] = self.new_series(key, attributes, given)
+                    # What warns of it, or is collected meanwhile, may have measured the same.
+                    found.setdefault(key, self.new_series(key, attributes, given))
                 return key, found[key]
 
         def has_room(self) -> bool:
@@ -129,7 +130,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                     self.followed.pop(key).unfollow(self._attributes_aggregation[key])
 
         def after_fork(self) -> None:
-            self._lock = threading.Lock()
+            self._lock = threading.RLock()
             # Kept, not freed: freeing tens of thousands of series would hold the child up and copy the parent's pages.
             self.__dict__.setdefault("_inherited", []).append(self._attributes_aggregation)
             self._attributes_aggregation = {}
@@ -160,7 +161,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             with self._lock:
                 found = self._attributes_aggregation
                 if key not in found and self.has_room():
-                    found[key] = self.new_series(key, attributes, given)
+                    found.setdefault(key, self.new_series(key, attributes, given))
 
         def led(self, key: Any, follower: Any) -> SharedSeries | None:
             """Have an aggregation of another reader follow a series; None where there is no such series to follow."""
@@ -188,6 +189,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                     for match in ready:
                         # The SDK's own decision by views, with our way of keeping its series.
                         match.__class__ = self.match_class
+                        match._lock = threading.RLock()
                         match.limits = self.limits
                         match.store = self.store
                         match.leading = self.leading

@@ -18,11 +18,12 @@ class CellStore:
 
     Thread-safe. In a forked child call `after_fork` before anything else: the child begins with a file of its own. A
     folder or disk that takes no more gives one warning; what comes after is kept in the memory of this process alone.
+    Its lock is reentrant, as who takes that warning may measure in turn, and so may a finalizer or signal handler.
     """
 
     def __init__(self, new_file: Callable[[], CellFile] | None = None) -> None:
         self._new_file = new_file
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._numbers: dict[Stream, int] = {}
         self._inherited: list[CellFile] = []
         self.file: CellFile | None = None
@@ -56,7 +57,7 @@ class CellStore:
 
     def after_fork(self) -> None:
         """Forget the parent's file, whose memory is still mapped and must not be written to."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         for file in (self.file, self.overflow):
             if file is not None:
                 file.forget()
@@ -73,13 +74,16 @@ class CellStore:
             return self.file.add(text, cells)
         except OSError as error:
             where = self.file.path if self.file and self.file.path else "the folder of shared metrics"
+            overflow = CellFile(None)
+            for stream, number in self._numbers.items():
+                overflow.add(stream.encoded(number), 0)
+            self.overflow = overflow
+            added = overflow.add(text, cells)
+            # Last, when all stands: a handler of the application may count what it is given.
             _logger.warning(
                 "metrics cannot be shared with other processes any more: %s: %s; new series are kept in this process "
                 "alone; make room, or name another folder by OTEL_DISTRO_PROMETHEUS_DIR",
                 where,
                 error.strerror or error,
             )
-            self.overflow = CellFile(None)
-            for stream, number in self._numbers.items():
-                self.overflow.add(stream.encoded(number), 0)
-            return self.overflow.add(text, cells)
+            return added

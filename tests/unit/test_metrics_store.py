@@ -6,13 +6,16 @@ import ctypes
 import logging
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_distro.metrics.merge import Merger
+from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.shared import CellFile, is_alive
 from otel_distro.metrics.store import CellStore
 from tests.shared_metrics import COUNTER, HISTOGRAM, Worker, in_child, merger, samples
@@ -139,6 +142,27 @@ def test_a_folder_that_takes_no_file_leaves_the_values_in_memory(
     assert samples(Merger(store)) == {("hits_total", ()): 4}
     assert len(caplog.messages) == 1
     assert "OTEL_DISTRO_PROMETHEUS_DIR" in caplog.messages[0]
+
+
+def test_who_counts_log_records_counts_the_warning_too(tmp_path: Path) -> None:
+    reader = PrometheusReader(store=CellStore(lambda: CellFile(tmp_path / "nowhere" / "1.cells")))
+    lines = MeterProvider([reader], shutdown_on_exit=False).get_meter("app").create_counter("lines")
+
+    class Counting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.add(1, {"level": record.levelname})
+
+    handler, logger = Counting(), logging.getLogger("otel_distro")
+    logger.addHandler(handler)
+    try:
+        # The very series that the handler counts in is the first that finds no folder.
+        first = threading.Thread(target=lines.add, args=(1, {"level": "WARNING"}), daemon=True)
+        first.start()
+        first.join(60)
+        assert not first.is_alive()
+    finally:
+        logger.removeHandler(handler)
+    assert 'lines_total{level="WARNING"} 2\n' in reader.page().decode()
 
 
 def test_without_a_folder_all_is_in_memory() -> None:
