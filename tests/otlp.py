@@ -31,6 +31,7 @@ _KINDS: Final[dict[str, tuple[Any, str, Any]]] = {
     "/v1/logs": (ExportLogsServiceRequest, "resource_logs", logs_pb2.ExportLogsServiceResponse),
 }
 _LISTS: Final = {"resource_metrics": "metrics", "resource_spans": "spans", "resource_logs": "logs"}
+_HEADERS: Final = {"429": {"Retry-After": "1"}, "308": {"Location": "https://me:secret@elsewhere:4318/v1/traces"}}
 
 
 class Kept:
@@ -54,7 +55,8 @@ class Receiver(Kept):
     """Accepts every export over HTTP.
 
     Modes of misbehaving, in none of which anything is kept: `hang` reads and never answers, `drip` answers a byte now
-    and then, `close` hangs up, `garbage` answers what is no HTTP, a number is the status, `429` with `Retry-After`.
+    and then, `close` hangs up, `garbage` answers what is no HTTP, a number is the status, `429` with `Retry-After`,
+    `308` with `Location`.
     Kept is what comes in `slow` (answers after 0.2 s), `nonsense` (200, and a body that is none), and but for the first
     item of each request in `partial`.
     """
@@ -100,7 +102,7 @@ class Receiver(Kept):
         elif mode == "garbage":
             handler.wfile.write(b"\x00\xff what is this\r\n\r\n")
         elif mode != "close":
-            _respond(handler, int(mode), b"", {"Retry-After": "1"} if mode == "429" else {})
+            _respond(handler, int(mode), b"", _HEADERS.get(mode, {}))
 
     def points(self, name: str) -> Iterator[tuple[str, Any]]:
         """Yield the instance id and each data point that came of a metric."""

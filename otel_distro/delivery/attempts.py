@@ -22,6 +22,9 @@ _RESPONSES: Final = {
     "metrics": ("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", "ExportMetricsServiceResponse"),
     "logs": ("opentelemetry.proto.collector.logs.v1.logs_service_pb2", "ExportLogsServiceResponse"),
 }
+_UNUSABLE: Final = (
+    "the endpoint or a header cannot be used; look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
+)
 _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
 
 
@@ -43,7 +46,8 @@ class Attempts:
 
     def __init__(self, signal: str, exporter: Any) -> None:
         self.last: Attempt | None = None
-        self.endpoint = _place(getattr(exporter, "_endpoint", None))
+        self._netloc = _netloc(getattr(exporter, "_endpoint", None))
+        self.endpoint = _place(self._netloc)
         self._signal = signal
         self._pause = _Pause()
         self._deadline = float("inf")
@@ -74,8 +78,9 @@ class Attempts:
 
     def _within(self, timeout: float | None) -> float | None:
         left = self._deadline - monotonic()
-        if left == float("inf"):
-            return timeout
+        if timeout is None and left == float("inf"):
+            return None
+        # A client refuses a request without any time, in words that say nothing of it.
         return max(0.01, left if timeout is None else min(timeout, left))
 
     def _watch_http(self, exporter: Any) -> None:
@@ -95,11 +100,16 @@ class Attempts:
     def _of_http(self, result: Any) -> Attempt:
         status = result.status_code
         if status is None:
+            if isinstance(result.error, ValueError):
+                # Its text repeats the URL or the header that cannot be sent, and what is secret in it.
+                return Attempt(False, f"{type(result.error).__name__}: {_UNUSABLE}")
             return Attempt(False, reason_of(result.error), again=True)
-        if 200 <= status < 400:
+        if 200 <= status < 300:
             rejected, why = self._rejected(result)
             return Attempt(True, why, rejected=rejected)
-        return Attempt(False, f"{status} {result.reason or ''}".strip(), again=status in _AGAIN)
+        # Nobody follows a redirection: what was sent is with no one.
+        where = _target(result) if 300 <= status < 400 else ""
+        return Attempt(False, f"{status} {result.reason or ''}".strip() + where, again=status in _AGAIN)
 
     def _rejected(self, result: Any) -> tuple[int, str]:
         """Return how many items an answer says were not taken, and why; an answer that is none says nothing."""
@@ -134,8 +144,12 @@ class Attempts:
             code = error.code()
             final = (StatusCode.INVALID_ARGUMENT, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
             again = code not in (*final, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.INTERNAL)
-            self.last = Attempt(False, f"{code.name}: {_short(error.details())}", again=again)
+            details = str(error.details())
+            if self._netloc:
+                details = details.replace(self._netloc, self.endpoint)
+            self.last = Attempt(False, f"{code.name}: {_short(details)}", again=again)
             raise
+        self.last = Attempt(True)
         with suppress(AttributeError):
             rejected, why = self._partial(response)
             self.last = Attempt(True, why, rejected=rejected)
@@ -209,8 +223,24 @@ def _short(text: Any) -> str:
     return words if len(words) <= 200 else words[:197] + "..."
 
 
-def _place(endpoint: Any) -> str:
-    """Return host and port of an endpoint, without what may be secret in it."""
+def _netloc(endpoint: Any) -> str:
     if not isinstance(endpoint, str):
         return ""
-    return urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").netloc.rpartition("@")[2]
+    return urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").netloc
+
+
+def _place(netloc: str) -> str:
+    """Return host and port, without what may be secret before them."""
+    place = netloc.rpartition("@")[2]
+    host, colon, port = place.rpartition(":")
+    # A port that is none is the beginning of a password with a slash in it.
+    return host if colon and not port.isdecimal() and "]" not in port else place
+
+
+def _target(result: Any) -> str:
+    """Return where a redirection leads, as words that follow the status; none where it does not say."""
+    try:
+        parts = urlsplit(result.headers().get("Location") or "")
+    except Exception:  # noqa: BLE001 -- a server may answer anything
+        return ""
+    return f" to {parts.scheme}://{_place(parts.netloc)}: give that as the endpoint" if parts.netloc else ""

@@ -70,7 +70,8 @@ class Sender:
             _exporting.by_us = False
         last = self._attempts.last
         if getattr(result, "name", "") == "SUCCESS":
-            return last if last is not None and last.delivered else Attempt(True)
+            # An exporter takes a redirection for a success.
+            return last or Attempt(True)
         return last if last is not None and not last.delivered else Attempt(False, "the exporter gave it up")
 
 

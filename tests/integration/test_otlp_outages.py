@@ -90,7 +90,7 @@ def ended(app: AppProcess) -> int:
 
 
 MODES = [
-    *(("http/protobuf", mode) for mode in ("hang", "close", "garbage", "500", "400", "429", "503")),
+    *(("http/protobuf", mode) for mode in ("hang", "close", "garbage", "308", "500", "400", "429", "503")),
     *(("grpc", mode) for mode in ("hang", "unavailable", "invalid_argument", "resource_exhausted", "internal")),
 ]
 

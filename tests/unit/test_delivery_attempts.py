@@ -12,6 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_distro.delivery.attempts import Attempt, Attempts, reason_of
+from otel_distro.delivery.plain_http import PlainTransport
 from tests.otlp import GrpcReceiver, Receiver
 from tests.support import free_port
 
@@ -41,6 +42,8 @@ def attempted(receiver: Receiver | GrpcReceiver, mode: str) -> Attempt | None:
         ("ok", Attempt(True)),
         ("nonsense", Attempt(True)),
         ("partial", Attempt(True, "one too many", rejected=1)),
+        ("308", Attempt(False, "308 Permanent Redirect to https://elsewhere:4318: give that as the endpoint")),
+        ("302", Attempt(False, "302 Found")),
         ("400", Attempt(False, "400 Bad Request")),
         ("503", Attempt(False, "503 Service Unavailable", again=True)),
         ("hang", Attempt(False, "no answer in time", again=True)),
@@ -72,6 +75,39 @@ def test_nobody_there_is_said_in_the_systems_words() -> None:
     exporter.export([a_span()])
     assert attempts.last == Attempt(False, "Connection refused", again=True)
     assert "secret" not in attempts.endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "token", "shown"),
+    [
+        ("http://127.0.0.1:9/v1/traces", "Bearer secret\nsecret", "127.0.0.1:9"),
+        ("https://127.0.0.1:9/v1/traces", "Bearer secret\nsecret", "127.0.0.1:9"),
+        ("me:secret@127.0.0.1:9/v1/traces", "", "127.0.0.1:9"),
+        ("http://me:secret@127.0.0.1:99999/v1/traces", "", "127.0.0.1:99999"),
+        ("http://me:sec/ret@collector:4318/v1/traces", "", "me"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_without_what_is_secret_in_it(endpoint: str, token: str, shown: str) -> None:
+    plain: dict[str, Any] = {"_transport": PlainTransport()} if endpoint.startswith("http://127.0.0.1:9/") else {}
+    exporter = HttpExporter(endpoint, headers={"authorization": token or "x"}, **plain)
+    attempts = Attempts("traces", exporter)
+    exporter.export([a_span()])
+    assert attempts.last is not None
+    assert attempts.endpoint == shown
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS" in attempts.last.why
+    assert not attempts.last.again
+    assert "sec" not in attempts.last.why
+
+
+def test_a_grpc_receiver_that_cannot_be_found_is_named_without_the_password() -> None:
+    exporter = GrpcExporter("http://me:secret@127.0.0.1:9")
+    attempts = Attempts("traces", exporter)
+    attempts.hurry(monotonic() + 60)
+    exporter.export([a_span()])
+    exporter.shutdown()
+    assert attempts.last is not None
+    assert "127.0.0.1:9" in attempts.last.why
+    assert "secret" not in attempts.last.why + attempts.endpoint
 
 
 def test_an_exporter_of_another_make_is_left_as_it_is() -> None:
