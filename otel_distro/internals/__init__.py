@@ -207,6 +207,7 @@ def renew_meter_locks(provider: Any) -> None:
 
 def _has_private_attributes() -> bool:
     """Try the attributes that fast recording reads, on a provider of its own."""
+    from opentelemetry.metrics import NoOpCounter
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.resources import Resource
@@ -214,6 +215,8 @@ def _has_private_attributes() -> bool:
     provider: Any = MeterProvider([InMemoryMetricReader()], resource=Resource({}), shutdown_on_exit=False)
     meter = provider.get_meter("otel_distro.check")
     counter, histogram = meter.create_counter("counter"), meter.create_histogram("histogram")
+    if type(counter) is NoOpCounter:  # the SDK is off, as its user knows
+        return False
     try:
         counter.add(1)
         histogram.record(1)

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias, overload
 
+from opentelemetry.metrics import get_meter_provider
+
 from otel_distro.errors import InputError
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.prometheus import chosen_format
@@ -35,7 +37,12 @@ class MetricsApp:
             self._access = Access.from_settings(settings)
         except InputError as error:
             _logger.warning("the metrics page of this application stays shut: %s", error)
-        page_service.attach(settings, settings.prometheus_port)
+        if not page_service.attach(settings, settings.prometheus_port):
+            _logger.warning(
+                "the metrics page of this application lacks its metrics: the meter provider of this process is %s, "
+                "which no page can read; call metrics_app before it is set",
+                type(get_meter_provider()).__qualname__,
+            )
         self._settings = settings
 
     @overload
@@ -95,5 +102,6 @@ def metrics_app() -> MetricsApp:
 
     Passwords and tokens protect it as they do the page's own port; TLS is the affair of the server that it is mounted
     in. Where a file that protects it cannot be used, there is one warning and the page answers 503.
+    A meter provider that no page can read, as it is not the SDK's, is one warning too.
     """
     return MetricsApp()

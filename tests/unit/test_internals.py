@@ -73,3 +73,12 @@ def test_aggregations_that_are_made_in_another_way_are_left_alone(
     (message,) = [record.getMessage() for record in caplog.records]
     assert "keeps measurements in another way" in message
     assert "_sample_exemplar" in message
+
+
+def test_an_sdk_that_is_off_is_no_other_release(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setattr(internals, "warned", set())
+    assert internals.metrics_sdk() is None
+    assert caplog.messages == []

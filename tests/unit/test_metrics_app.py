@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +116,12 @@ def test_an_asgi_scope_of_another_kind_is_left_alone() -> None:
         await otel_distro.metrics_app()({"type": "lifespan"}, never, never)
 
     asyncio.run(call())
+
+
+def test_a_provider_that_no_page_can_read_is_one_warning() -> None:
+    program = (
+        "from opentelemetry import metrics; metrics.set_meter_provider(metrics.NoOpMeterProvider())\n"
+        "import otel_distro; otel_distro.metrics_app()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.count("the meter provider of this process is NoOpMeterProvider, which no page can read") == 1
