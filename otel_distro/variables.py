@@ -391,7 +391,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "integer",
         "series",
         "2000",
-        "Most series of one instrument; what is over goes into one with the label `otel_metric_overflow`.",
+        "Most series of one instrument in a process; where ended processes have left so many, later ones add no other. "
+        "What is over goes into one with the label `otel_metric_overflow`.",
         _integer(1, 10_000_000),
     ),
     Variable(

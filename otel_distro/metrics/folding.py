@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from otel_distro.metrics import streams
 from otel_distro.metrics.families import Labels
+from otel_distro.metrics.limits import Limits, write_full
 from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, ForeignFileError, is_alive
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import Stream, decoded, series_text
@@ -35,10 +36,11 @@ class _Lasting:
 _Sums: TypeAlias = dict[tuple[Stream, Labels], _Lasting]
 
 
-def fold(folder: Path) -> None:
+def fold(folder: Path, limits: Limits | None = None) -> None:
     """Write the lasting values of all ended processes and of the last such file into a new one, and remove theirs.
 
-    For who has the folder's lock alone. Raises OSError, and ForeignFileError where the last such file is damaged.
+    With `limits`, say which instruments have all the series that they may have. For who has the folder's lock alone.
+    Raises OSError, and ForeignFileError where the last such file is damaged.
     """
     old = folder / FOLDED
     sums: _Sums = {}
@@ -56,6 +58,8 @@ def fold(folder: Path) -> None:
     if absorbed and _write(folder, sums, absorbed):
         for name in absorbed:
             (folder / name).unlink(missing_ok=True)
+        if limits is not None:
+            write_full(folder, sums, limits)
 
 
 def exact_sum(values: list[float]) -> float:

@@ -1,22 +1,35 @@
 """How many series an instrument may have and how long a label value may be; what is over is counted.
 
+Each process has its limit. As a service that recycles its workers would so have none, those that begin when ended ones
+have left as many series as an instrument may have add no others: who folds what the ended have left writes down which
+these are, as hashes in one file of the folder, and who makes a new series looks there. Nearly always there is no file.
+
 Source of the overflow series: OpenTelemetry specification, "Metrics SDK: Cardinality limits".
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
+from otel_distro.metrics.families import Labels, labels_of
 from otel_distro.metrics.naming import label_name
+from otel_distro.metrics.streams import Stream, series_text
 
 OVERFLOW_KEY: Final = "otel.metric.overflow"
 OVERFLOW: Final = {OVERFLOW_KEY: True}
 OVERFLOW_LABEL: Final = label_name(OVERFLOW_KEY)
 LONGEST_VALUE: Final = 1024
 DEFAULT_LIMIT: Final = 2000
+FULL_FILE: Final = "full.json"
+_LOOK_AFTER: Final = 1.0  # seconds between two looks at the file
+_OVERFLOW_LABELS: Final = labels_of(OVERFLOW)
 # Every key that becomes the overflow label ends in this word.
 _OVERFLOW_END: Final = "overflow"
 # A whole number of so many bits has less than 1,024 digits.
@@ -27,10 +40,18 @@ class Limits:
     """The limits of one process, by instrument name, and how often each was reached.
 
     `overflowed` counts measurements, `cut_values` label values, each time that one came. Thread-safe: a count that two
-    threads raise at once may miss one, a limit never lets a series more through.
+    threads raise at once may miss one, a limit never lets a series more through. `full` knows the instruments that have
+    no room in the group, whose folder is `folder`.
     """
 
-    def __init__(self, default: int = DEFAULT_LIMIT, by_instrument: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        default: int = DEFAULT_LIMIT,
+        by_instrument: Mapping[str, int] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.full = Full(folder)
+        self._folder = folder
         self._default = default
         self._by_instrument = dict(by_instrument or {})
         self.overflowed: Counter[str] = Counter()
@@ -42,6 +63,7 @@ class Limits:
 
     def after_fork(self) -> None:
         """Begin counting at zero in a forked child: the parent shows what it has counted itself."""
+        self.full = Full(self._folder)
         self.overflowed.clear()
         self.cut_values.clear()
 
@@ -83,3 +105,64 @@ def _long_text(value: Any) -> str | None:
 
 def _size(value: str) -> int:
     return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+
+
+def write_full(folder: Path, series: Iterable[tuple[Stream, Labels]], limits: Limits) -> None:
+    """Write down which series the full instruments have, or that none is full; for who folds. Raises OSError."""
+    by_stream: dict[Stream, list[Labels]] = defaultdict(list)
+    for stream, labels in series:
+        if labels != _OVERFLOW_LABELS:
+            by_stream[stream].append(labels)
+    full = {
+        _digest(stream.encoded(0)): [_digest(series_text(0, labels)) for labels in all_labels]
+        for stream, all_labels in by_stream.items()
+        if len(all_labels) >= limits.of(stream.name)
+    }
+    if not full:
+        (folder / FULL_FILE).unlink(missing_ok=True)
+        return
+    new = folder / f"{FULL_FILE}.new"
+    new.write_text(json.dumps(full), encoding="ascii")
+    new.replace(folder / FULL_FILE)
+
+
+class Full:
+    """What a process knows of the full instruments of its group; `folder` is None where it stands alone.
+
+    Thread-safe and fork-safe: it holds no lock, and what it knows is replaced whole. The file is looked at once a
+    second at most; one that cannot be read says nothing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._path = folder and folder / FULL_FILE
+        self._look_at = float("-inf")
+        self._stamp: Any = None
+        self._series: dict[str, frozenset[str]] = {}
+
+    def refuses(self, stream: Stream, attributes: Mapping[str, Any], limit: int) -> bool:
+        """Say whether an instrument with this limit is full and these attributes are a series that it lacks."""
+        if self._path is None:
+            return False
+        now = monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_AFTER
+            self._look(self._path)
+        if not self._series:
+            return False
+        known = self._series.get(_digest(stream.encoded(0)), ())
+        return len(known) >= limit and _digest(series_text(0, labels_of(attributes))) not in known
+
+    def _look(self, path: Path) -> None:
+        try:
+            found = os.stat(path)
+            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if stamp != self._stamp:
+                read = json.loads(path.read_text(encoding="ascii"))
+                self._series = {stream: frozenset(series) for stream, series in read.items()}
+                self._stamp = stamp
+        except (OSError, ValueError, AttributeError, TypeError):
+            self._series, self._stamp = {}, None
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -27,6 +27,7 @@ from otel_distro.metrics.families import (
     scope_attributes,
 )
 from otel_distro.metrics.folding import FOLDED, exact_sum, fold
+from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.shared import SUFFIX, CellFile, CellReader, Cells, is_alive
 from otel_distro.metrics.shown import family_kind, plain, value_of
 from otel_distro.metrics.sources import GAUGES, MOST_RECENT, GaugeRules, Source, Total
@@ -45,8 +46,15 @@ class Merger:
     `folder` is None where the process stands alone.
     """
 
-    def __init__(self, store: CellStore, folder: Path | None = None, rules: GaugeRules | None = None) -> None:
+    def __init__(
+        self,
+        store: CellStore,
+        folder: Path | None = None,
+        rules: GaugeRules | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.rules = rules or GaugeRules()
+        self._limits = limits
         self.skipped = 0
         self.living = 1
         self._store = store
@@ -109,7 +117,7 @@ class Merger:
         """Fold what lasts of the dead processes into one file, unless another process is at the folder just now."""
         try:
             with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                fold(folder)
+                fold(folder, self._limits)
         except BlockingIOError:
             return
         except (OSError, ValueError) as error:

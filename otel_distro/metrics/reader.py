@@ -52,7 +52,7 @@ class PrometheusReader(MetricReader):
         self._registries = registries if isinstance(registries, foreign.DefaultRegistry) else tuple(registries)
         self._folder = folder
         self._rules = rules
-        self._merger = Merger(self.store, folder, rules)
+        self._merger = Merger(self.store, folder, rules, self.limits)
         self._sdk = metrics_sdk()
         self._consumer: Any = None
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class PrometheusReader(MetricReader):
         self._lock = threading.Lock()
         self.store.after_fork()
         self._merger.close()
-        self._merger = Merger(self.store, self._folder, self._rules)
+        self._merger = Merger(self.store, self._folder, self._rules, self.limits)
         foreign.after_fork(self._registries)
         if self._consumer is not None:
             after_fork(self._consumer)

@@ -167,13 +167,14 @@ class PageService:
             store.open()
             atexit.register(self._leave)
         os.register_at_fork(after_in_child=self._after_fork)
+        folder = group.folder if group is not None else None
         return PrometheusReader(
             scope_labels=settings.scope_labels,
             registries=registries_of(settings),
             store=store,
-            folder=group.folder if group is not None else None,
+            folder=folder,
             rules=GaugeRules(settings.gauge_rule, settings.gauge_rules),
-            limits=Limits(settings.series_limit, dict(settings.series_limits)),
+            limits=Limits(settings.series_limit, dict(settings.series_limits), folder),
         )
 
     def _fulfil(self, wish: _Wish) -> None:

@@ -76,7 +76,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
         def make(self, key: Any, attributes: dict[str, Any], given: Any) -> tuple[Any, Any]:
             with self._lock:
                 found = self._attributes_aggregation
-                if key not in found and not self.has_room():
+                if key not in found and not self.has_room(attributes):
                     if self.counts:
                         self.limits.overflowed[self._name] += 1
                     attributes = dict(OVERFLOW)
@@ -86,7 +86,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                     found.setdefault(key, self.new_series(key, attributes, given))
                 return key, found[key]
 
-        def has_room(self) -> bool:
+        def has_room(self, _attributes: dict[str, Any]) -> bool:
             return len(self._attributes_aggregation) < self.limits.of(self._name)
 
         def new_series(self, key: Any, attributes: dict[str, Any], given: Any) -> Any:
@@ -148,6 +148,11 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                 return super().new_series(key, attributes, given)
             return SharedSeries(stream, labels_of(attributes), self.store)
 
+        def has_room(self, attributes: dict[str, Any]) -> bool:
+            stream, limit = self.stream(), self.limits.of(self._name)
+            full = stream is not None and self.limits.full.refuses(stream, attributes, limit)
+            return not full and len(self._attributes_aggregation) < limit
+
         def stream(self) -> Stream | None:
             if "_stream" not in self.__dict__:
                 self._stream = stream_of(sdk, self)
@@ -160,7 +165,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             key = sdk.hash_attributes(attributes)
             with self._lock:
                 found = self._attributes_aggregation
-                if key not in found and self.has_room():
+                if key not in found and self.has_room(attributes):
                     found.setdefault(key, self.new_series(key, attributes, given))
 
         def led(self, key: Any, follower: Any) -> SharedSeries | None:
