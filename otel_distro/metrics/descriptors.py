@@ -11,7 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ class _Descriptors:
                     before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
                 )
                 self._watching = True
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            descriptor = _opened(path, flags | os.O_CLOEXEC)
             self._open.add(descriptor)
             return descriptor
 
@@ -51,6 +51,23 @@ class _Descriptors:
         for descriptor in self._open:
             os.close(descriptor)
         self._open = set()
+
+
+def _opened(path: Path, flags: int) -> int:
+    if not flags & os.O_CREAT or os.geteuid() != 0:
+        return os.open(path, flags, 0o600)
+    try:
+        # Alone what is new is given away: another user's folder may hold a link to anything.
+        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if flags & os.O_EXCL:
+            raise
+        return os.open(path, flags, 0o600)
+    # Root may become the user whose folder it is, or share it with processes of that user.
+    owner = path.parent.stat()
+    with suppress(OSError):  # a place that keeps no owners
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
 
 
 _descriptors: Final = _Descriptors()

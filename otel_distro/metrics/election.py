@@ -23,12 +23,18 @@ class Seat:
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / f"{name}.seat"
         self._descriptor = -1
+        self._inherited = False
 
     def take(self) -> bool:
         """Take the seat if it is free; True where this process has it now."""
         if self._descriptor >= 0:
             return True
-        descriptor = open_lockable(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            descriptor = open_lockable(self._path, os.O_RDWR | os.O_CREAT)
+        except PermissionError:
+            if self._inherited:
+                return False  # it is for those who are still the user that the parent was
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -46,6 +52,7 @@ class Seat:
     def forget(self) -> None:
         """Forget the seat in a forked child: it is the parent's."""
         self._descriptor = -1
+        self._inherited = True
 
 
 class Ticker:

@@ -212,6 +212,9 @@ class PageService:
         if self._reader is not None:
             renew_meter_locks(get_meter_provider())
             self._reader.after_fork()
+            if self._group is not None and os.geteuid() == 0:
+                # A child of root may become another user next, as by gunicorn's `--user`, who can make no file here.
+                self._reader.store.open()
         self._observed = time.monotonic() - _OBSERVE_EVERY
         if self._wishes:
             self._ticker.start()

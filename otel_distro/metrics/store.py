@@ -79,11 +79,15 @@ class CellStore:
                 overflow.add(stream.encoded(number), 0)
             self.overflow = overflow
             added = overflow.add(text, cells)
+            # As who was root when the folder was made.
+            denied = isinstance(error, PermissionError)
+            mend = "name a folder of the user of this process" if denied else "make room, or name another folder"
             # Last, when all stands: a handler of the application may count what it is given.
             _logger.warning(
                 "metrics cannot be shared with other processes any more: %s: %s; new series are kept in this process "
-                "alone; make room, or name another folder by OTEL_DISTRO_PROMETHEUS_DIR",
+                "alone; %s by OTEL_DISTRO_PROMETHEUS_DIR",
                 where,
                 error.strerror or error,
+                mend,
             )
             return added

@@ -187,3 +187,25 @@ def test_a_forked_child_starts_its_own_thread() -> None:
 
     in_child(child)
     ticker.stop()
+
+
+def test_a_seat_that_only_its_parents_user_may_take_is_not_a_childs(tmp_path: Path) -> None:
+    """Where root does not run the tests, the file is made unreadable instead of the child another user."""
+    folder = tmp_path / "group"
+    folder.mkdir(mode=0o700)
+    seat = Seat(folder, "port-8000")
+    assert seat.take()
+    seat.leave()
+
+    def child() -> None:
+        seat.forget()
+        folder.chmod(0o000 if os.getuid() else 0o700)
+        os.setuid(os.getuid() or 65534)
+        assert not seat.take()
+        with pytest.raises(PermissionError):
+            Seat(folder, "port-8000").take()
+
+    in_child(child)
+    folder.chmod(0o700)
+    assert seat.take()
+    seat.leave()

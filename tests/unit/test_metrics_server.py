@@ -137,3 +137,30 @@ def test_a_provider_that_the_application_has_set_feeds_the_page(tmp_path: object
     with AppProcess([sys.executable, "-c", program]) as app:
         assert app.wait() == 0
         assert "jobs_total 7" in app.stdout
+
+
+def test_a_child_of_root_that_becomes_another_user_is_on_the_page_as_gunicorns_workers_are() -> None:
+    """Where root does not run the tests, the child stays who it is."""
+    program = textwrap.dedent(
+        """
+        import os, time, urllib.request
+        from opentelemetry.metrics import get_meter
+        from otel_distro import start_metrics_server
+        from otel_distro.metrics.server import page_service
+        server = start_metrics_server(int(os.environ["PORT"]))
+        jobs = get_meter("a").create_counter("jobs")
+        jobs.add(1)
+        if not os.fork():
+            os.setuid(os.getuid() or 65534)
+            jobs.add(41)
+            page_service.tick()
+            time.sleep(1.5)  # its own clock ticks as well
+            os._exit(0)
+        os.wait()
+        print(urllib.request.urlopen(server.url).read().decode())
+        """
+    )
+    with AppProcess([sys.executable, "-c", program], {"PORT": str(free_port())}) as app:
+        assert app.wait() == 0
+        assert "jobs_total 42" in app.stdout, app.report
+        assert app.output.count("metrics") == app.stdout.count("metrics"), app.report
