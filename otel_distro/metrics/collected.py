@@ -25,6 +25,7 @@ from otel_distro.metrics.families import (
     Family,
     Value,
     described,
+    labels_in,
     labels_of,
     scope_attributes,
 )
@@ -54,7 +55,7 @@ def _add(families: Families, metric: Metric, extra: dict[str, Any]) -> None:
         return
     for point in metric.data.data_points:
         labels = labels_of({**extra, **(point.attributes or {})} if extra else point.attributes or {})
-        families.put(family, labels, _value(point, family.kind), metric.name)
+        families.put(family, labels_in(family.kind, labels), _value(point, family.kind), metric.name)
 
 
 def _described(metric: Metric) -> Family | None:

@@ -20,6 +20,8 @@ COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
 HISTOGRAM: Final = "histogram"
 SUMMARY: Final = "summary"
+# The label by which the samples of one series differ.
+OWN_LABELS: Final = {HISTOGRAM: "le", SUMMARY: "quantile"}
 
 _logger = logging.getLogger(__name__)
 
@@ -155,6 +157,22 @@ def labels_of(attributes: Mapping[str, Any]) -> Labels:
         if text and name:
             labels[name] = f"{labels[name]};{text}" if name in labels else text
     return tuple(sorted(labels.items()))
+
+
+def freed(labels: Labels, taken: str) -> Labels:
+    """Return labels without one of a name that is taken: that is `exported_<name>` then, as Prometheus has it."""
+    if all(name != taken for name, _ in labels):
+        return labels
+    renamed: dict[str, str] = {}
+    for name, value in labels:
+        key = f"exported_{name}" if name == taken else name
+        renamed[key] = f"{renamed[key]};{value}" if key in renamed else value
+    return tuple(sorted(renamed.items()))
+
+
+def labels_in(kind: str, labels: Labels) -> Labels:
+    """Return labels as a family of this kind can have them: one that its own samples have would make no page of it."""
+    return freed(labels, OWN_LABELS[kind]) if kind in OWN_LABELS else labels
 
 
 def described(name: str, kind: str, unit: str, description: str, *, additive: bool) -> Family:

@@ -23,6 +23,7 @@ from otel_distro.metrics.families import (
     Labels,
     Value,
     described,
+    labels_in,
     labels_of,
     scope_attributes,
 )
@@ -68,6 +69,7 @@ class Merger:
 
     def total(self, stream: Stream, labels: Labels) -> Total:
         """Return the total of one series, the same one at every call."""
+        labels = labels_in(family_kind(stream), labels)
         totals = self._totals.setdefault(stream, {})
         found = totals.get(labels)
         if found is None:

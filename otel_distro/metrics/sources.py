@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from otel_distro.metrics import streams
 from otel_distro.metrics.columns import Columns
-from otel_distro.metrics.families import Exemplar, Labels
+from otel_distro.metrics.families import Exemplar, Labels, freed
 from otel_distro.metrics.shared import CellReader, Cells, ForeignFileError
 from otel_distro.metrics.streams import Stream, decoded
 
@@ -147,7 +147,7 @@ class Source:
             self.counters.add(plan.total(stream, labels).row, first)
             return
         rule = plan.rules.of(stream.name) if stream.kind in GAUGES else ""
-        total = plan.total(stream, (*labels, ("pid", self.pid)) if rule == "each" else labels)
+        total = plan.total(stream, (*freed(labels, "pid"), ("pid", self.pid)) if rule == "each" else labels)
         self.parts.append(Part(stream.kind, rule, first, total))
 
     def _read_exemplars(self, words: Cells) -> None:

@@ -137,6 +137,16 @@ def test_a_gauge_by_the_rule_each_is_shown_for_every_living_process(tmp_path: Pa
     one.die()
 
 
+def test_a_gauge_that_has_a_label_pid_itself_is_shown_for_every_process_with_both(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, "11-x")
+    for number in ("1", "2"):
+        worker.record(GAUGE, float(number), ("pid", number))
+    assert samples(merger(tmp_path, GaugeRules("each"))) == {
+        ("level", (("exported_pid", number), ("pid", "11"))): float(number) for number in ("1", "2")
+    }
+    worker.die()
+
+
 def test_a_rule_of_one_gauge_leaves_the_others_alone(tmp_path: Path) -> None:
     other = Stream("other", streams.GAUGE, "", "")
     for number, value in ((1, 3), (2, 4)):

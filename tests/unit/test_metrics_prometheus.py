@@ -253,6 +253,24 @@ def test_whatever_the_labels_hold_the_page_parses_and_says_the_value(
     page.provider.shutdown()
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["cells", "as the SDK collects"])
+def test_a_label_that_the_samples_of_a_distribution_have_themselves_is_shown_under_another_name(
+    fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fast:
+        monkeypatch.setattr("otel_distro.metrics.reader.metrics_sdk", lambda: None)
+    page = Page()
+    wait = page.meter.create_histogram("wait", explicit_bucket_boundaries_advisory=[1])
+    for amount, labels in ((0.5, {"le": "a"}), (2, {"le": "b", "exported_le": "c"}), (3, {"quantile": "d"})):
+        wait.record(amount, labels)
+    page.meter.create_histogram("size", explicit_bucket_boundaries_advisory=[]).record(7, {"quantile": "x", "le": "y"})
+    assert page.value("wait_bucket", le="1.0", exported_le="a") == 1
+    assert page.value("wait_sum", exported_le="c;b") == 2
+    assert page.value("wait_count", quantile="d") == 1
+    assert page.value("size_sum", exported_quantile="x", le="y") == 7
+    page.provider.shutdown()
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [
