@@ -146,7 +146,8 @@ class Families:
 def labels_of(attributes: Mapping[str, Any]) -> Labels:
     """Return the label pairs of attributes, sorted by name.
 
-    Text stays as it is, everything else becomes JSON. An empty value is left out, as Prometheus takes it for an absent
+    Text stays as it is but for lone surrogates, which no page can hold: two values that differ in nothing else are one
+    series. Everything else becomes JSON. An empty value is left out, as Prometheus takes it for an absent
     label; keys that become one label have their values joined by `;`, as the specification says.
     """
     labels: dict[str, str] = {}
@@ -155,6 +156,8 @@ def labels_of(attributes: Mapping[str, Any]) -> Labels:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
         name = label_name(key)
         if text and name:
+            if not text.isascii():
+                text = text.encode("utf-8", "replace").decode()
             labels[name] = f"{labels[name]};{text}" if name in labels else text
     return tuple(sorted(labels.items()))
 

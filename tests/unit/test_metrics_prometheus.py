@@ -254,6 +254,20 @@ def test_whatever_the_labels_hold_the_page_parses_and_says_the_value(
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["cells", "as the SDK collects"])
+def test_labels_that_a_page_cannot_tell_apart_are_one_series(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fast:
+        monkeypatch.setattr("otel_distro.metrics.reader.metrics_sdk", lambda: None)
+    page = Page()
+    files = page.meter.create_counter("files")
+    # As file names that are no UTF-8 come.
+    for amount, name in ((1, "caf\udce9"), (2, "caf\udcea"), (4, "caf?")):
+        files.add(amount, {"name": name})
+    lines = page.reader.page().decode().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ['files_total{name="caf?"} 7']
+    page.provider.shutdown()
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["cells", "as the SDK collects"])
 def test_a_label_that_the_samples_of_a_distribution_have_themselves_is_shown_under_another_name(
     fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
