@@ -15,7 +15,13 @@ from otel_distro.metrics.label_texts import LabelTexts
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # What prometheus_client says by default of the one process that serves; `own` says it of all.
-_OF_ONE_PROCESS: Final = ("process_", "python_gc_")
+_OF_ONE_PROCESS: Final = frozenset(
+    (
+        *("process_cpu_seconds", "process_max_fds", "process_open_fds", "process_start_time_seconds"),
+        *("process_resident_memory_bytes", "process_virtual_memory_bytes"),
+        *("python_gc_collections", "python_gc_objects_collected", "python_gc_objects_uncollectable"),
+    )
+)
 EOF: Final = b"# EOF\n"
 _texts: Final = LabelTexts()
 
@@ -52,21 +58,45 @@ def foreign_text(registries: Iterable[Any], taken: set[str], warned: set[str], *
     from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
     exposition: Any = openmetrics_exposition if openmetrics else classic_exposition
-    pages = (exposition.generate_latest(_Rest(registry, taken, warned)) for registry in found)
-    return b"".join(page.removesuffix(EOF) for page in pages)
+    pages = []
+    for collector in (collector for registry in found for collector in _collectors(registry)):
+        try:
+            pages.append(exposition.generate_latest(_Rest(collector, taken, warned)).removesuffix(EOF))
+        except Exception as error:  # noqa: BLE001 -- the application's own, which may ask what is down just now
+            kind = type(collector).__name__
+            if f"{kind} raises" not in warned:
+                warned.add(f"{kind} raises")
+                _logger.warning(
+                    "metrics of prometheus_client are left out while %s raises %s: %s",
+                    getattr(collector, "_name", kind),
+                    type(error).__name__,
+                    error,
+                )
+    return b"".join(pages)
+
+
+def _collectors(registry: Any) -> list[Any]:
+    """Return a registry's parts, as one that raises must not take the others with it; the whole where it has none."""
+    from prometheus_client import CollectorRegistry
+
+    known = getattr(registry, "_collector_to_names", None)
+    if getattr(type(registry), "collect", None) is not CollectorRegistry.collect or not isinstance(known, dict):
+        return [registry]
+    target = [registry.restricted_registry(["target_info"])] if registry.get_target_info() else []
+    return [*target, *known]
 
 
 class _Rest:
-    """A registry's metrics whose names are not on the page yet."""
+    """A collector's metrics whose names are not on the page yet."""
 
-    def __init__(self, registry: Any, taken: set[str], warned: set[str]) -> None:
-        self._registry = registry
+    def __init__(self, collector: Any, taken: set[str], warned: set[str]) -> None:
+        self._collector = collector
         self._taken = taken
         self._warned = warned
 
     def collect(self) -> Iterator[Any]:
-        for metric in self._registry.collect():
-            if metric.name.startswith(_OF_ONE_PROCESS):
+        for metric in self._collector.collect():
+            if metric.name in _OF_ONE_PROCESS:
                 continue
             names = {metric.name, *(sample.name for sample in metric.samples)}
             if names.isdisjoint(self._taken):

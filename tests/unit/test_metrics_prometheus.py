@@ -12,7 +12,8 @@ from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -208,6 +209,50 @@ def test_target_info_carries_the_resource() -> None:
     assert 'target_info{service_name="shop"} 1' in reader.page().decode()
     assert "# TYPE target info" in reader.page(OPENMETRICS).decode()
     provider.shutdown()
+
+
+def test_of_prometheus_client_only_what_it_says_of_its_own_process_is_left_out() -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    Counter("process_orders", "the user's", registry=registry).inc(5)
+    Gauge("python_gc_pauses", "the user's", registry=registry).set(3)
+    page = Page(registries=(registry,))
+    samples = {name: value for (name, _), value in page.samples().items() if not name.endswith("_created")}
+    assert samples == {"process_orders_total": 5, "python_gc_pauses": 3}
+    page.provider.shutdown()
+
+
+def test_a_collector_of_prometheus_client_that_raises_takes_nothing_else_from_the_page(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Database:
+        down = True
+
+        def describe(self) -> list[GaugeMetricFamily]:
+            return []
+
+        def collect(self) -> Iterator[GaugeMetricFamily]:
+            yield GaugeMetricFamily("rows", "", 1)
+            if self.down:
+                raise ConnectionError("the database is down")
+
+    registry, database = CollectorRegistry(target_info={"a": "b"}), Database()
+    Counter("before", "", registry=registry).inc(1)
+    registry.register(database)
+    Counter("files", "", ["name"], registry=registry).labels("caf\udce9").inc(2)  # which it cannot encode
+    Counter("after", "", registry=registry).inc(3)
+    page = Page(registries=(registry,))
+    page.meter.create_counter("jobs").add(4)
+    for _ in range(2):
+        values = [page.samples().get((name, ())) for name in ("before_total", "after_total", "jobs_total", "rows")]
+        assert values == [1, 3, 4, None]
+    assert page.value("target_info", a="b") == 1
+    assert caplog.text.count("left out while Database raises ConnectionError: the database is down") == 1
+    assert caplog.text.count("left out while files raises UnicodeEncodeError") == 1
+    Database.down = False
+    assert page.value("rows") == 1
+    page.provider.shutdown()
 
 
 def test_metrics_of_prometheus_client_stand_on_the_page_unless_their_name_is_taken(
