@@ -25,9 +25,14 @@ class Seat:
         self._descriptor = -1
         self._inherited = False
 
+    @property
+    def taken(self) -> bool:
+        """Whether this process has the seat."""
+        return self._descriptor >= 0
+
     def take(self) -> bool:
         """Take the seat if it is free; True where this process has it now."""
-        if self._descriptor >= 0:
+        if self.taken:
             return True
         try:
             descriptor = open_lockable(self._path, os.O_RDWR | os.O_CREAT)

@@ -150,7 +150,8 @@ class PageService:
             if reader is not None and now - self._observed >= _OBSERVE_EVERY:
                 self._observed = now
                 reader.observe()
-                if any(wish.server is not None for wish in self._wishes.values()):
+                # Where a stranger has the port as well: else the files of the dead would add up.
+                if any(wish.server or (wish.seat and wish.seat.taken) for wish in self._wishes.values()):
                     reader.fold()
         except Exception as error:  # noqa: BLE001 -- the next second tries again; the application must not see it
             _logger.debug("the metrics page was not tended: %r", error)

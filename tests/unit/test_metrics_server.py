@@ -164,3 +164,36 @@ def test_a_child_of_root_that_becomes_another_user_is_on_the_page_as_gunicorns_w
         assert app.wait() == 0
         assert "jobs_total 42" in app.stdout, app.report
         assert app.output.count("metrics") == app.stdout.count("metrics"), app.report
+
+
+def test_the_files_of_ended_processes_are_folded_where_a_stranger_has_the_port() -> None:
+    program = textwrap.dedent(
+        """
+        import os, time
+        from opentelemetry.metrics import get_meter
+        from otel_distro import start_metrics_server
+        from otel_distro.metrics.server import page_service
+        assert start_metrics_server(int(os.environ["PORT"])) is None
+        jobs = get_meter("a").create_counter("jobs")
+        for _ in range(20):
+            if not os.fork():
+                jobs.add(1)
+                os._exit(0)
+            os.wait()
+        end = time.monotonic() + 60
+        while True:
+            found = sorted(name.partition("-")[0] for name in os.listdir(page_service.folder) if "cells" in name)
+            if found == [str(os.getpid()), "folded.cells"] or time.monotonic() > end:
+                break
+            time.sleep(0.1)
+        print("files", found)
+        print("own", os.getpid())
+        """
+    )
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        with AppProcess([sys.executable, "-c", program], {"PORT": str(stranger.getsockname()[1])}) as app:
+            assert app.wait() == 0
+            own = app.stdout.split()[-1]
+            assert f"files ['{own}', 'folded.cells']" in app.stdout, app.report
