@@ -95,35 +95,40 @@ class Families:
         """Return every family and sample name that is taken."""
         return {*self._by_name, *self._owner}
 
-    def family(self, described: Family, instrument: str) -> Family | None:
-        """Return the family to put an instrument's series into; None where its name is another kind's already."""
+    def family(self, described: Family, instrument: str, *, lives: bool = True) -> Family | None:
+        """Return the family to put an instrument's series into; None where its name is another kind's already.
+
+        `lives` is False where ended processes alone have had the instrument, as before a reload: that is no conflict.
+        """
         known = self._by_name.get(described.name)
+        taken = next((name for name in described.sample_names() if name in self._owner), "")
         if known is not None:
             if (known.kind, known.additive) == (described.kind, described.additive):
                 return known
             if {known.kind, described.kind} == {HISTOGRAM, SUMMARY}:
-                self.warn(instrument, f"has bounds in one place and none in another; only the {known.kind} is shown")
+                problem = f"has bounds in one place and none in another; only the {known.kind} is shown"
             else:
-                self.warn(instrument, f"is a {described.kind} here and a {known.kind} elsewhere; the first is shown")
-            return None
-        taken = [name for name in described.sample_names() if name in self._owner]
-        if taken:
-            owner = self._owner[taken[0]]
-            self.warn(instrument, f"would show as {taken[0]}, which is the name of {owner}; it is not shown")
-            return None
-        self._by_name[described.name] = described
-        for name in described.sample_names():
-            self._owner[name] = instrument
-        return described
+                problem = f"is a {described.kind} here and a {known.kind} elsewhere; the first is shown"
+        elif taken:
+            problem = f"would show as {taken}, which is the name of {self._owner[taken]}; it is not shown"
+        else:
+            self._by_name[described.name] = described
+            self._owner.update(dict.fromkeys(described.sample_names(), instrument))
+            return described
+        if lives:
+            self.warn(instrument, problem)
+        return None
 
-    def put(self, family: Family, labels: Labels, value: Value, instrument: str) -> None:
+    def put(self, family: Family, labels: Labels, value: Value, instrument: str, *, lives: bool = True) -> bool:
         """Put one value into a family; where its labels are there already the two are added up, or the later one stays.
 
         Within one stream an attribute set may collapse onto another (1 and "1"): those are parts of one sum as well.
+        False where it has other bounds than what is there; `lives` as for `family`.
         """
         if not family.additive:
-            family.series[labels] = value
-            return
+            if lives or labels not in family.series:
+                family.series[labels] = value
+            return True
         known = family.series.get(labels)
         if known is None:
             family.series[labels] = value
@@ -133,7 +138,10 @@ class Families:
             counts = tuple(a + b for a, b in zip(known.counts, value.counts, strict=True))
             family.series[labels] = Distribution(known.count + value.count, known.sum + value.sum, known.bounds, counts)
         else:
-            self.warn(instrument, f"has two sets of bounds for {dict(labels)}; the first is shown")
+            if lives:
+                self.warn(instrument, "has two sets of bounds; the first is shown")
+            return False
+        return True
 
     def warn(self, instrument: str, what: str) -> None:
         """Warn of an instrument, once for each reason."""

@@ -65,6 +65,7 @@ class Merger:
         self._counted: list[tuple[Columns, Cells]] = []
         self._sources: dict[Any, Source] = {}
         self._totals: dict[Stream, dict[Labels, Total]] = {}
+        self._living: set[Stream] = set()
         self._warned: set[str] = set()
 
     def total(self, stream: Stream, labels: Labels) -> Total:
@@ -82,6 +83,7 @@ class Merger:
     def add_to(self, families: Families, *, scope_labels: bool) -> None:
         """Read every process and put the sums into the families."""
         self._reading += 1
+        self._living = set()
         self._read_memory()
         dead = False
         if self._folder is not None:
@@ -93,7 +95,8 @@ class Merger:
                 self._read_own_file()
         counted = sums(self._counted, self._rows)
         self._counted = []
-        for stream, totals in self._totals.items():
+        # What processes have that live stands before what ended ones had: after a reload, a bucket may be another one.
+        for stream, totals in sorted(self._totals.items(), key=lambda item: item[0] not in self._living):
             if stream.kind == streams.COUNTER:
                 for total in totals.values():
                     value = counted[total.row]
@@ -202,6 +205,8 @@ class Merger:
 
     def _sum(self, words: Cells, source: Source, *, alive: bool) -> None:
         self._counted.append((source.counters, words))
+        if alive:
+            self._living.update(source.streams())
         reading = self._reading
         for part in source.parts:
             kind, first, total = part.kind, part.first, part.total
@@ -221,7 +226,8 @@ class Merger:
         empty = described(stream.name, kind, stream.unit, stream.help, additive=not gauge)
         reading = self._reading
         present = any(total.reading == reading for total in totals.values())
-        family = families.family(empty, stream.name) if present else None
+        lives = stream in self._living
+        family = families.family(empty, stream.name, lives=lives) if present else None
         if family is None:
             return
         name, version, url, attributes = stream.scope
@@ -238,8 +244,8 @@ class Merger:
             except (ValueError, OverflowError):
                 self._warn_once(stream.name, f"metric {stream.name!r} has a count that is none in {dict(shown)}")
                 continue
-            families.put(family, shown, value, stream.name)
-            if total.exemplars and stream.kind in (streams.COUNTER, streams.HISTOGRAM):
+            is_shown = families.put(family, shown, value, stream.name, lives=lives)
+            if is_shown and total.exemplars and stream.kind in (streams.COUNTER, streams.HISTOGRAM):
                 family.exemplars.setdefault(shown, {}).update(total.exemplars)
 
     def _warn_once(self, name: str, message: str) -> None:

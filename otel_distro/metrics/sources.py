@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -137,6 +137,10 @@ class Source:
         self._known = 0
         self._read_exemplars(words)
         return words
+
+    def streams(self) -> Iterable[Stream]:
+        """Return what the owner has measured or observed."""
+        return self._streams.values()
 
     def totals(self) -> Iterator[Total]:
         """Yield the total of every series that is no counter."""

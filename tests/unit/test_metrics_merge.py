@@ -194,6 +194,48 @@ def test_a_series_that_no_file_has_any_more_is_forgotten(tmp_path: Path) -> None
     assert remembered <= 1, "only the folded gauge"
 
 
+def test_what_living_processes_declare_otherwise_than_ended_ones_is_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a reload with other buckets and kinds."""
+    coarse = Stream("took", streams.HISTOGRAM, "", "", (1.0,))
+    fine = coarse._replace(bounds=(0.5, 1.0))
+    before, after = Worker(tmp_path, "1-x"), Worker(tmp_path, "2-x")
+    before.put(coarse, [8, 4, 2], ("kind", "a"))
+    before.put(coarse, [9, 9, 9], ("kind", "b"))
+    before.record(Stream("jobs", streams.COUNTER, "", ""), 5)
+    before.record(GAUGE._replace(help="Worded otherwise."), 8)
+    before.die()
+    after.put(fine, [3, 1, 2, 0], ("kind", "a"))
+    after.record(Stream("jobs", streams.GAUGE, "", ""), 7)
+    after.record(GAUGE, 9)
+    reader = merger(tmp_path)
+    for known in (reader, reader, merger(tmp_path)):  # read and folded; known and folded; folded
+        found = samples(known)
+        bounds = {
+            dict(labels)["le"]: value
+            for (name, labels), value in found.items()
+            if ("kind", "a") in labels and "le" in dict(labels)
+        }
+        assert bounds == {"0.5": 1, "1.0": 3, "+Inf": 3}
+        assert found["took_count", (("kind", "b"),)] == 18
+        assert (found["jobs", ()], found["level", ()]) == (7, 9)
+    assert caplog.text == ""
+    after.die()
+    assert samples(reader)["took_count", (("kind", "a"),)] in (3, 6)
+
+
+def test_two_living_processes_with_other_bounds_are_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, bounds in enumerate(((1.0,), (2.0,))):
+        worker = Worker(tmp_path, f"{number}-x")
+        for kind in "ab":
+            worker.put(Stream("took", streams.HISTOGRAM, "", "", bounds), [1, 1, 0], ("kind", kind))
+    assert samples(merger(tmp_path))["took_count", (("kind", "a"),)] == 1
+    assert caplog.text.count("has two sets of bounds; the first is shown") == 1
+
+
 # ---- against a model of the rules
 
 _amounts = st.integers(0, 2**40) | st.floats(0, 1e9)
