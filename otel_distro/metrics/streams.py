@@ -105,6 +105,7 @@ def decoded(text: str) -> tuple[str, int, Any]:
         kind, number, *rest = json.loads(text)
         if kind == "stream":
             name, metric_kind, unit, description, bounds, scope = rest
+            _ = str(name)[0]  # IndexError where it is empty, which would make the whole page unreadable
             attributes = tuple((str(key), str(value)) for key, value in scope[3])
             stream_scope = (str(scope[0]), str(scope[1]), str(scope[2]), attributes)
             metric_kind = KINDS[KINDS.index(metric_kind)]  # ValueError where there is none of that name

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_distro.metrics import streams
@@ -494,7 +494,11 @@ _almost = st.tuples(
 )
 
 
+_NAMELESS = ["stream", 0, "", streams.COUNTER, "", "", [], ["", "", "", []]]
+
+
 @settings(max_examples=200, deadline=None)
+@example([(_NAMELESS, []), (["series", 0, []], [1.0])])
 @given(st.lists(st.tuples(_almost.map(list) | _json, st.lists(st.floats(), max_size=5)), max_size=5))
 def test_whatever_the_entries_of_a_file_say_the_page_stays(entries: list[tuple[Any, list[float]]]) -> None:
     import json

@@ -129,7 +129,7 @@ def test_an_exponential_histogram_has_the_buckets_that_the_sdk_has_at_powers_of_
 @given(
     st.builds(
         Stream,
-        st.text(),
+        st.text(min_size=1),
         st.sampled_from([streams.COUNTER, streams.HISTOGRAM]),
         st.text(),
         st.text(),
