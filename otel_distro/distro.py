@@ -58,6 +58,8 @@ class OtelConfigurator:
             if _started or settings.disabled:
                 return
             _started.append("providers")
+        if "none" in settings.propagators:
+            _isolated("propagation", _propagate_nothing)
 
         def start() -> None:
             # Read again: in a worker the environment names the group as well.
@@ -145,6 +147,12 @@ def _isolated(part: str, start: Callable[[], Any]) -> Any:
         _logger.warning("%s did not start: %s: %s; everything else goes on", part, type(error).__name__, error)
         _logger.debug("%s did not start", part, exc_info=True)
         return None
+
+
+def _propagate_nothing() -> None:
+    from otel_distro import propagation
+
+    propagation.install()
 
 
 def _resource(auto_version: str) -> Any:

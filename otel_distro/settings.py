@@ -52,6 +52,7 @@ class Settings(NamedTuple):
     semconv_opt_in: tuple[str, ...]
     exemplar_filter: str
     traces_sampler: str
+    propagators: tuple[str, ...]
     id_generator: str
     tracer_configurator: str
     meter_configurator: str

@@ -96,6 +96,10 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
+def _lower_list(value: str) -> tuple[str, ...]:
+    return _list(value.lower())
+
+
 def _attributes(value: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for item in _list(value):
@@ -242,6 +246,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "Which traces are recorded; the SDK's default is `parentbased_always_on`.",
         _text,
+    ),
+    Variable(
+        "OTEL_PROPAGATORS",
+        "propagators",
+        "list",
+        "",
+        "tracecontext,baggage",
+        "Headers by which traces come with a request and go on, by what is installed; `none` for not at all.",
+        _lower_list,
     ),
     Variable(
         "OTEL_PYTHON_ID_GENERATOR",

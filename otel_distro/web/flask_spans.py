@@ -189,7 +189,7 @@ def _extracted(environ: dict[str, Any], w3c: list[Any]) -> Context:
     """Return the context that came with a request; note a propagator that needs the W3C's headers to find any."""
     propagator = propagate.get_global_textmap()
     w3c[0] = propagator if _is_w3c(propagator) else None
-    return propagator.extract(environ, getter=wsgi_getter)
+    return propagator.extract(environ, getter=wsgi_getter) or _EMPTY  # one without parts gives None
 
 
 def _is_w3c(propagator: TextMapPropagator) -> bool:

@@ -185,6 +185,19 @@ def test_each_wrong_part_is_named_once_and_the_application_answers(
         assert "Traceback" not in app.output
 
 
+@pytest.mark.parametrize("way", ["fast", "contrib"])
+def test_where_nothing_is_propagated_requests_begin_traces_of_their_own(small: Small, way: str) -> None:
+    env = {"OTEL_PROPAGATORS": "none", "OTEL_DISTRO_FLASK": way, "OTEL_DISTRO_LOG_FILE": str(small.log_file)}
+    with small.start(**env) as app:
+        wait_for_http(small.metrics_url)
+        app.wait_for_http(small.url + "/nowhere", status=404)
+        parent = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        assert request(small.url + "/items/1", headers=parent).status == 200
+        assert "Traceback" not in app.output
+    [looked_up] = [document for document in small.documents() if document["message"] == "looked up 1"]
+    assert looked_up["trace_id"] not in ("a" * 32, None)
+
+
 def test_an_instrumentation_that_raises_is_named_and_the_rest_runs(small: Small, tmp_path: Path) -> None:
     # A distribution with an instrumentor that raises, found by its entry point as an installed one is.
     folder = tmp_path / "site"

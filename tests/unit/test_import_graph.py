@@ -22,6 +22,7 @@ RANKS = {
     "metrics": 2,
     "monitoring": 2,
     "logs": 2,
+    "propagation": 2,
     "tracing": 2,
     "attributes": 2,
     "otlp_bytes": 2,

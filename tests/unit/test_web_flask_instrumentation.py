@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from opentelemetry import propagate
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -155,3 +157,12 @@ def test_an_application_that_gives_it_up_is_as_before() -> None:
     module.FlaskInstrumentor.uninstrument_app(app)
     assert app.test_client().get("/trace").text == "0" * 32
     assert app.before_request_funcs[None] == []
+
+
+def test_a_propagator_that_gives_no_context_costs_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator([]))
+    flask_instrumentation.install()
+    app = instrumented(TracerProvider(shutdown_on_exit=False))
+    answer = app.test_client().get("/trace", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    assert answer.status_code == 200
+    assert answer.text not in ("a" * 32, "0" * 32)
