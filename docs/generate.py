@@ -28,8 +28,8 @@ Every setting is an environment variable, read once when the process starts. An 
 that cannot be used gives one warning that names the variable and the value, and the default stands in its place: the
 application starts in any case.
 
-Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working; the ones below are those that this package reads
-or gives a default of its own.
+Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working, and counts as unset where it is empty; the ones
+below are those that this package reads or gives a default of its own.
 
 {reference_table()}"""
 

@@ -20,7 +20,7 @@ from wrapt import register_post_import_hook
 import otel_distro
 from otel_distro import exporters
 from otel_distro.internals import entry_points
-from otel_distro.settings import Settings, environment_defaults
+from otel_distro.settings import Settings, environment_defaults, environment_mends
 from otel_distro.uwsgi import hold_group, start_in_workers
 
 _logger: Final = logging.getLogger(__name__)
@@ -58,13 +58,16 @@ class OtelConfigurator:
             if _started or settings.disabled:
                 return
             _started.append("providers")
+        _mend_environment()
         if "none" in settings.propagators:
             _isolated("propagation", _propagate_nothing)
 
         def start() -> None:
             # Read again: in a worker the environment names the group as well.
             with _no_collections():
-                for problem in _start(Settings.current(), auto_instrumentation_version or ""):
+                _start(Settings.current(), auto_instrumentation_version or "")
+                # Now that logging stands.
+                for problem in settings.problems:
                     _logger.warning("%s", problem)
 
         if not start_in_workers(start):
@@ -109,8 +112,8 @@ def install_fast_paths() -> None:
         flask_instrumentation.install()
 
 
-def _start(settings: Settings, auto_version: str) -> Iterator[str]:
-    """Start the parts one by one; give back what is to be said about the settings, once logging stands."""
+def _start(settings: Settings, auto_version: str) -> None:
+    """Start the parts one by one."""
     if settings.config_file:
         _isolated(f"OTEL_CONFIG_FILE={settings.config_file!r}", lambda: _declarative(settings.config_file))
         _isolated("logging", lambda: _start_logging(settings, None))
@@ -124,7 +127,6 @@ def _start(settings: Settings, auto_version: str) -> Iterator[str]:
         _isolated("logging", lambda: _start_logging(settings, logs))
         if outlets:
             _isolated("sending at the end", lambda: _watch_ending(settings, outlets, logs))
-    yield from settings.problems
 
 
 @contextmanager
@@ -147,6 +149,14 @@ def _isolated(part: str, start: Callable[[], Any]) -> Any:
         _logger.warning("%s did not start: %s: %s; everything else goes on", part, type(error).__name__, error)
         _logger.debug("%s did not start", part, exc_info=True)
         return None
+
+
+def _mend_environment() -> None:
+    for name, text in environment_mends(os.environ).items():
+        if text:
+            os.environ[name] = text
+        else:
+            del os.environ[name]
 
 
 def _propagate_nothing() -> None:

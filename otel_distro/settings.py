@@ -59,6 +59,11 @@ class Settings(NamedTuple):
     logger_configurator: str
     config_file: str
     disabled_instrumentations: tuple[str, ...]
+    excluded_urls: tuple[str, ...]
+    flask_excluded_urls: tuple[str, ...]
+    request_headers: tuple[str, ...]
+    response_headers: tuple[str, ...]
+    sanitized_headers: tuple[str, ...]
     log_file: str
     log_format: str
     log_level: int
@@ -117,8 +122,9 @@ class Settings(NamedTuple):
             try:
                 values[variable.field] = variable.parse(given or fallback)
             except InputError as error:
-                values[variable.field] = variable.parse(fallback)
-                instead = f"{fallback!r} is used instead" if fallback else "it is ignored"
+                used = variable.instead or fallback
+                values[variable.field] = variable.parse(used)
+                instead = f"{used!r} is used instead" if used else "it is ignored"
                 problems.append(f"{variable.name}={given!r} is not {error}; {instead}")
         return cls(**values, problems=tuple(problems))
 
@@ -167,6 +173,30 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
         # An exemplar would name a trace that nobody has.
         wanted["OTEL_METRICS_EXEMPLAR_FILTER"] = "always_off"
     return {name: value for name, value in wanted.items() if not environ.get(name, "").strip()}
+
+
+def environment_mends(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what has to stand in the place of `OTEL_*` variables that OpenTelemetry takes otherwise than is done here.
+
+    Its own parts read many of them: in one case only, with the blanks around them, an empty one as a value, and some
+    raise by a wrong one. A variable that has to go has an empty text.
+    """
+    mends = {name: "" for name, text in environ.items() if name.startswith("OTEL_") and not text.strip()}
+    defaults = environment_defaults(environ)
+    for variable in VARIABLES:
+        text = environ.get(variable.name, "")
+        used = text.strip()
+        if not used or not variable.name.startswith("OTEL_") or variable.name.startswith("OTEL_DISTRO_"):
+            continue
+        try:
+            variable.parse(used)
+        except InputError:
+            used = variable.instead or defaults.get(variable.name, variable.default)
+        if variable.type in ("choice", "boolean"):
+            used = used.lower()
+        if used != text:
+            mends[variable.name] = used
+    return mends
 
 
 assert {variable.field for variable in VARIABLES} == {*Settings._fields} - {"problems"}  # noqa: S101 -- the table and the class are one thing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -24,7 +25,8 @@ class Variable(NamedTuple):
     """One environment variable.
 
     `parse` turns the text into the value and raises `InputError` with what would be right; `default` is the text that
-    stands for an unset variable; `field` names the attribute of `Settings`.
+    stands for an unset variable, and for a wrong one where `instead` is empty; `field` names the attribute of
+    `Settings`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Variable(NamedTuple):
     default: str
     sentence: str
     parse: Callable[[str], Any]
+    instead: str = ""
 
 
 def _text(value: str) -> str:
@@ -98,6 +101,17 @@ def _list(value: str) -> tuple[str, ...]:
 
 def _lower_list(value: str) -> tuple[str, ...]:
     return _list(value.lower())
+
+
+def _patterns(value: str) -> tuple[str, ...]:
+    patterns = _list(value)
+    try:
+        re.compile("|".join(patterns))
+        for pattern in patterns:
+            re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"regular expressions with commas between them ({error})") from error
+    return patterns
 
 
 def _attributes(value: str) -> tuple[tuple[str, str], ...]:
@@ -295,6 +309,43 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "Instrumentations that are not loaded, by name; `*` stands for all.",
         _list,
+    ),
+    *(
+        Variable(
+            f"OTEL_PYTHON_{prefix}EXCLUDED_URLS",
+            f"{prefix.lower()}excluded_urls",
+            "list",
+            "",
+            "",
+            f"Regular expressions; what is asked for at a URL in which one is found {sentence}.",
+            _patterns,
+        )
+        for prefix, sentence in (
+            ("", "has no span nor semantic-convention metrics"),
+            ("FLASK_", "has none in Flask, in the place of the list above"),
+        )
+    ),
+    *(
+        Variable(
+            f"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_{what}",
+            f"{field}_headers",
+            "list",
+            "",
+            "",
+            sentence,
+            _patterns,
+            instead,
+        )
+        for what, field, sentence, instead in (
+            ("SERVER_REQUEST", "request", "Regular expressions of a request's headers that spans carry.", ""),
+            ("SERVER_RESPONSE", "response", "Regular expressions of an answer's headers that spans carry.", ""),
+            (
+                "SANITIZE_FIELDS",
+                "sanitized",
+                "Regular expressions of those whose values are masked; a wrong one masks all.",
+                ".*",
+            ),
+        )
     ),
     Variable(
         "OTEL_DISTRO_LOG_FILE",

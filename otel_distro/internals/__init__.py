@@ -185,6 +185,14 @@ def metrics_sdk() -> MetricsSdk | None:
     return MetricsSdk(*parts)
 
 
+def exemplar_filter(name: str) -> Any:
+    """Return the filter that `OTEL_METRICS_EXEMPLAR_FILTER` names; the SDK raises by any text that names none."""
+    from opentelemetry.sdk import metrics
+
+    kinds = {"always_on": metrics.AlwaysOnExemplarFilter, "always_off": metrics.AlwaysOffExemplarFilter}
+    return kinds.get(name, metrics.TraceBasedExemplarFilter)()
+
+
 def keep_instance_id(provider: Any, instance_id: str) -> None:
     """Let forked children keep an instance id that the user has set, which the SDK would replace by one of its own."""
     update = getattr(provider, "_update_resource", None)
@@ -212,7 +220,8 @@ def _has_private_attributes() -> bool:
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.resources import Resource
 
-    provider: Any = MeterProvider([InMemoryMetricReader()], resource=Resource({}), shutdown_on_exit=False)
+    chosen = exemplar_filter("trace_based")
+    provider: Any = MeterProvider([InMemoryMetricReader()], Resource({}), chosen, shutdown_on_exit=False)
     meter = provider.get_meter("otel_distro.check")
     counter, histogram = meter.create_counter("counter"), meter.create_histogram("histogram")
     if type(counter) is NoOpCounter:  # the SDK is off, as its user knows

@@ -14,7 +14,7 @@ from opentelemetry.metrics import get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_distro.errors import InputError
-from otel_distro.internals import metrics_sdk, renew_meter_locks
+from otel_distro.internals import exemplar_filter, metrics_sdk, renew_meter_locks
 from otel_distro.metrics import group as groups
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.election import Seat, Ticker
@@ -84,7 +84,11 @@ class PageService:
             if isinstance(provider, MeterProvider):
                 provider.add_metric_reader(self.reader(settings, port))
             else:
-                provider = MeterProvider(metric_readers=[self.reader(settings, port)])
+                reader = self.reader(settings, port)
+                try:
+                    provider = MeterProvider(metric_readers=[reader])
+                except ValueError:  # the variable has a text that the SDK does not take
+                    provider = MeterProvider([reader], exemplar_filter=exemplar_filter(settings.exemplar_filter))
                 set_meter_provider(provider)
             if get_meter_provider() is not provider:
                 return False

@@ -198,6 +198,49 @@ def test_where_nothing_is_propagated_requests_begin_traces_of_their_own(small: S
     assert looked_up["trace_id"] not in ("a" * 32, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "some", "'trace_based' is used instead"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=a,broken", "it is ignored"),
+        ("OTEL_PYTHON_EXCLUDED_URLS", "*.js", "it is ignored"),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", "*", "it is ignored"),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE", "[", "it is ignored"),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "*", "'.*' is used instead"),
+    ],
+)
+@pytest.mark.parametrize("way", ["fast", "contrib"])
+def test_a_wrong_value_that_opentelemetry_reads_too_costs_one_warning_and_nothing_else(
+    small: Small, name: str, value: str, instead: str, way: str
+) -> None:
+    capture = {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST": "X-Secret"}
+    env = {**capture, name: value, "OTEL_TRACES_EXPORTER": "console", "OTEL_DISTRO_FLASK": way}
+    with small.start(**env) as app:
+        app.wait_for_http(small.metrics_url)
+        wait_for_http(small.url + "/nowhere", status=404)
+        assert request(small.url + "/items/1", headers={"X-Secret": "hunter2"}).status == 200
+        wait_until(lambda: small.counted() == 1, what="the request on the page")
+        app.terminate()
+        assert '"GET /items/<int:key>"' in app.stdout
+        [told] = [line for line in app.output.splitlines() if f"{name}={value!r}" in line]
+        assert told.endswith(instead)
+        assert "did not start" not in app.output
+        assert "Traceback" not in app.output
+        assert ("hunter2" in app.output) == ("SERVER_REQUEST" not in name and "SANITIZE" not in name)
+
+
+def test_an_empty_variable_is_as_none_at_all(small: Small) -> None:
+    names = ("METRICS_EXEMPLAR_FILTER", "TRACES_SAMPLER", "EXPORTER_OTLP_TIMEOUT", "EXPORTER_OTLP_COMPRESSION")
+    empty = {f"OTEL_{name}": "" for name in names}
+    send = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_EXPORTER": "otlp", "OTEL_DISTRO_EXIT_TIMEOUT": "0"}
+    with small.start(**empty, **send) as app:
+        app.wait_for_http(small.url + "/items/1")
+        assert small.counted() == 1
+        app.terminate()
+        assert "did not start" not in app.output
+        assert "ampler" not in app.output
+
+
 def test_an_instrumentation_that_raises_is_named_and_the_rest_runs(small: Small, tmp_path: Path) -> None:
     # A distribution with an instrumentor that raises, found by its entry point as an installed one is.
     folder = tmp_path / "site"

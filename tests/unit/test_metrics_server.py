@@ -197,3 +197,19 @@ def test_the_files_of_ended_processes_are_folded_where_a_stranger_has_the_port()
             assert app.wait() == 0
             own = app.stdout.split()[-1]
             assert f"files ['{own}', 'folded.cells']" in app.stdout, app.report
+
+
+@pytest.mark.parametrize("text", ["", "always_ON", "nonsense"])
+def test_an_exemplar_filter_that_the_sdk_does_not_take_costs_no_page(text: str) -> None:
+    program = textwrap.dedent(
+        """
+        import urllib.request
+        from otel_distro import counter, start_metrics_server
+        server = start_metrics_server(0)
+        counter("jobs", "Jobs.").inc()
+        print(urllib.request.urlopen(server.url).read().decode())
+        """
+    )
+    with AppProcess([sys.executable, "-c", program], {"OTEL_METRICS_EXEMPLAR_FILTER": text}) as app:
+        assert app.wait() == 0, app.output
+        assert "jobs_total 1" in app.stdout

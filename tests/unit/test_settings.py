@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_distro.settings import OTLP_ENDPOINTS, Settings, environment_defaults, reference_table
+from otel_distro.settings import OTLP_ENDPOINTS, Settings, environment_defaults, environment_mends, reference_table
 from otel_distro.variables import VARIABLES
 
 
@@ -67,6 +67,14 @@ def test_any_otlp_endpoint_turns_traces_and_logs_on(endpoint: str) -> None:
             "OTEL_RESOURCE_ATTRIBUTES='novalue' is not key=value pairs with commas between them; it is ignored",
         ),
         (
+            "OTEL_PYTHON_FLASK_EXCLUDED_URLS",
+            "ok,*.js",
+            (
+                "OTEL_PYTHON_FLASK_EXCLUDED_URLS='ok,*.js' is not regular expressions with commas between them "
+                "(nothing to repeat at position 3); it is ignored"
+            ),
+        ),
+        (
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             "carrier-pigeon",
             (
@@ -121,6 +129,31 @@ def test_defaults_are_for_unset_variables_only() -> None:
     assert defaults["OTEL_EXPORTER_PROMETHEUS_PORT"] == "9464"
     assert defaults["OTEL_SEMCONV_STABILITY_OPT_IN"] == "http"
     assert given == {"OTEL_METRICS_EXPORTER": "console", "OTEL_EXPORTER_PROMETHEUS_PORT": ""}
+
+
+@pytest.mark.parametrize(
+    ("given", "mended"),
+    [
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": " ", "OTEL_METRICS_EXEMPLAR_FILTER": ""}, {}),
+        ({"OTEL_METRICS_EXEMPLAR_FILTER": " Always_ON"}, {"OTEL_METRICS_EXEMPLAR_FILTER": "always_on"}),
+        ({"OTEL_METRICS_EXEMPLAR_FILTER": "some"}, {"OTEL_METRICS_EXEMPLAR_FILTER": "trace_based"}),
+        ({"OTEL_SERVICE_NAME": " shop "}, {"OTEL_SERVICE_NAME": "shop"}),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b,c"}, {}),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=B"}, {"OTEL_RESOURCE_ATTRIBUTES": "a=B"}),
+        ({"OTEL_PYTHON_EXCLUDED_URLS": "*.js"}, {}),
+        (
+            {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": "[a"},
+            {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": ".*"},
+        ),
+        ({"OTEL_DISTRO_LOG_FILE": " a ", "HOME": ""}, {"OTEL_DISTRO_LOG_FILE": " a ", "HOME": ""}),
+    ],
+    ids=str,
+)
+def test_opentelemetry_reads_what_is_used_here(given: dict[str, str], mended: dict[str, str]) -> None:
+    mends = environment_mends(given)
+    result = {name: text for name, text in {**given, **mends}.items() if text or name not in mends}
+    assert result == mended
+    assert Settings.from_environ(result) == Settings.from_environ(given)._replace(problems=())
 
 
 def test_every_setting_has_one_variable_and_every_default_can_be_parsed() -> None:
