@@ -11,6 +11,11 @@ from urllib.parse import unquote
 from otel_distro.errors import InputError
 
 _GAUGE_RULES: Final = ("most_recent", "sum", "min", "max", "each")
+# Known names count in any case, as the specification says; another one is that of an entry point.
+_EXPORTERS: Final = ("otlp", "console", "prometheus", "none")
+_SAMPLERS: Final = tuple(
+    f"{parent}{name}" for parent in ("", "parentbased_") for name in ("always_on", "always_off", "traceidratio")
+)
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -103,6 +108,17 @@ def _lower_list(value: str) -> tuple[str, ...]:
     return _list(value.lower())
 
 
+def _names(*known: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        return tuple(name.lower() if name.lower() in known else name for name in _list(value))
+
+    return parse
+
+
+def _sampler(value: str) -> str:
+    return value.lower() if value.lower() in _SAMPLERS else value
+
+
 def _patterns(value: str) -> tuple[str, ...]:
     patterns = _list(value)
     try:
@@ -173,7 +189,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "prometheus",
         "Where metrics go: `prometheus` (a page to scrape), `otlp`, `console`, `none`.",
-        _list,
+        _names(*_EXPORTERS),
     ),
     Variable(
         "OTEL_TRACES_EXPORTER",
@@ -182,7 +198,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "none",
         "Where traces go: `otlp`, `console`, `none`; the default is `otlp` where any OTLP endpoint is set.",
-        _list,
+        _names(*_EXPORTERS),
     ),
     Variable(
         "OTEL_LOGS_EXPORTER",
@@ -192,7 +208,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "none",
         "Where log records go besides file and console: `otlp`, `console`, `none`; "
         "the default is `otlp` where any OTLP endpoint is set.",
-        _list,
+        _names(*_EXPORTERS),
     ),
     Variable(
         "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -259,7 +275,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "",
         "Which traces are recorded; the SDK's default is `parentbased_always_on`.",
-        _text,
+        _sampler,
     ),
     Variable(
         "OTEL_PROPAGATORS",

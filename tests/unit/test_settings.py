@@ -114,6 +114,16 @@ def test_values_are_taken_in_any_case_and_with_blanks() -> None:
     assert settings.metrics_exporters == ("otlp", "prometheus")
 
 
+def test_known_names_are_taken_in_any_case_and_others_as_they_are() -> None:
+    given = {"OTEL_TRACES_EXPORTER": "OTLP,Mine", "OTEL_METRICS_EXPORTER": "Prometheus", "OTEL_LOGS_EXPORTER": "NONE"}
+    settings = Settings.from_environ({**given, "OTEL_TRACES_SAMPLER": "ParentBased_Always_Off"})
+    assert settings.traces_exporters == ("otlp", "Mine")
+    assert settings.metrics_exporters == ("prometheus",)
+    assert settings.logs_exporters == ("none",)
+    assert settings.traces_sampler == "parentbased_always_off"
+    assert Settings.from_environ({"OTEL_TRACES_SAMPLER": "Mine"}).traces_sampler == "Mine"
+
+
 def test_the_service_is_named_by_its_variable_before_the_resource() -> None:
     attributes = {"OTEL_RESOURCE_ATTRIBUTES": "service.name=b%20c,deployment.environment.name=staging"}
     assert Settings.from_environ(attributes).service_name == "b c"
