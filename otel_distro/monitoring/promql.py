@@ -33,12 +33,13 @@ def quantile(q: float, by: str, buckets: str, window: str) -> str:
 def grown(by: str, series: str, window: str) -> str:
     """Return by how much a counter of unwanted things grew, where it did.
 
-    A counter that appears with its first count has no earlier value to grow from: its whole value is new.
+    A counter that appears with its first count has no earlier value to grow from: its whole value is new. One that a
+    scrape or two could not read is the same one as before: it was there at some time of the window before this one.
     """
     return (
         f"sum by ({by}) (increase({series}[{window}])) > 0\n"
         f"or\n"
-        f"sum by ({by}) ({series} unless {series} offset {window}) > 0"
+        f"sum by ({by}) ({series} unless last_over_time({series}[{window}] offset {window})) > 0"
     )
 
 

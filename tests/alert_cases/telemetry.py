@@ -57,6 +57,20 @@ def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tupl
             {"40m": QUIET},
         ),
         Case(
+            "no traffic",
+            "is quiet a quarter of an hour after a scrape that failed, over a count of long ago",
+            alert,
+            {series: "7x20 stale 7x60"},
+            {"36m": QUIET, "37m": QUIET},
+        ),
+        Case(
+            "fires",
+            "fires when the service has begun again and counts its first after a while without one",
+            alert,
+            {series: "7x20 stale _x25 3x60"},
+            {"46m": QUIET, "52m": [firing("3")], "61m": [firing("3")]},
+        ),
+        Case(
             "recovers",
             "ends a quarter of an hour after the last count",
             alert,
