@@ -20,6 +20,7 @@ from tests.grafana import Target, targets
 from tests.grafana_elastic import counts
 from tests.processes import ROOT, AppProcess
 from tests.promql_lint import faults
+from tests.services import prometheus, promtool3
 from tests.services.elasticsearch import Elasticsearch
 
 GRAFANA = ROOT / "collector-config" / "grafana"
@@ -74,6 +75,25 @@ def test_the_panel_of_the_shops_own_metric_says_what_is_known(stage: Stage) -> N
 @pytest.mark.parametrize("target", EXPRESSIONS, ids=name_of)
 def test_an_expression_names_only_what_is_exposed(target: Target, stage: Stage) -> None:
     assert faults(stage.expression(target), stage.catalog) == []
+
+
+def test_the_lag_is_in_seconds_though_the_queue_counts_bytes(tmp_path: Path) -> None:
+    (lag,) = [target for target in EXPRESSIONS if target.panel == "Lag"]
+    series: dict[str, str] = {}
+    # Ten records of 500 bytes a second from one Collector; the other's are all put off by Elasticsearch.
+    for instance, sent in (("sends:8888", 600), ("waits:8888", 0)):
+        of = f'{{job="otel-collector",instance="{instance}"'
+        queue = f'otelcol_exporter_queue_size{of},exporter="elasticsearch",data_type="logs"}}'
+        series[queue] = "1000000x10"
+        series[f"otelcol_elasticsearch_flushed_uncompressed_bytes{of}}}"] = "0+300000x10"
+        series[f'otelcol_exporter_sent_log_records{of},exporter="elasticsearch"}}'] = f"0+{sent}x10"
+    answers = [{"labels": '{instance="sends:8888", exporter="elasticsearch"}', "value": 200}]
+    asked = {"expr": lag.expression(job="otel-collector"), "eval_time": "10m", "exp_samples": answers}
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    case = {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
+    (tmp_path / "lag.yml").write_text(yaml.safe_dump({"tests": [case]}))
+    for promtool in (prometheus.promtool, promtool3.promtool):
+        assert "SUCCESS" in promtool("test", "rules", tmp_path / "lag.yml")
 
 
 def test_panels_with_exemplars_lead_from_a_point_to_a_trace(stage: Stage) -> None:

@@ -32,6 +32,7 @@ from otel_distro.monitoring.parameters import Parameters, selector
 from otel_distro.monitoring.promql import part_rate, summed_rate
 
 _REFUSED = "otelcol_receiver_refused_log_records"
+_BYTES = "otelcol_elasticsearch_flushed_uncompressed_bytes"
 _LOGS = 'data_type="logs"'
 
 
@@ -52,8 +53,6 @@ def dashboard(parameters: Parameters) -> Dashboard:
 def _queue(parameters: Parameters) -> tuple[Panel, ...]:
     limit, by = parameters.objectives.queue_share, "instance, exporter, data_type"
     size, capacity = f"max by ({by}) ({of_job(QUEUE_SIZE)})", f"max by ({by}) ({of_job(QUEUE_CAPACITY)})"
-    waiting = f"sum by (instance, exporter) ({selector(QUEUE_SIZE, JOB, _LOGS)})"
-    sent = summed_rate("instance, exporter", of_job(SENT), RATE_INTERVAL)
     name = "{{exporter}} {{data_type}}"
     return (
         Panel(
@@ -73,13 +72,22 @@ def _queue(parameters: Parameters) -> tuple[Panel, ...]:
         ),
         Panel(
             "lag",
-            (Query(f"{waiting}\n/\n({sent} > 0)", "{{exporter}}"),),
+            (Query(_lag(), "{{exporter}}"),),
             Unit.SECONDS,
             width=8,
             thresholds=rising(60, 300),
         ),
         Panel("newest", (Search(EVERYTHING, "newest", over_time=True),), Unit.AGO, Look.NUMBER, 4),
     )
+
+
+def _lag() -> str:
+    """Return for how long what waits for Elasticsearch will be sent: its queue counts bytes, so its pace is in bytes."""
+    waiting = f"sum by (instance, exporter) ({selector(QUEUE_SIZE, JOB, _LOGS)})"
+    # All that Elasticsearch has answered, also what it did not take: a pace only where records were sent as well.
+    pace = summed_rate("instance", of_job(_BYTES), RATE_INTERVAL)
+    sent = summed_rate("instance, exporter", of_job(SENT), RATE_INTERVAL)
+    return f"{waiting}\n/ on (instance) group_left ()\n{pace}\nand on (instance, exporter)\n{sent} > 0"
 
 
 def _records() -> tuple[Panel, ...]:

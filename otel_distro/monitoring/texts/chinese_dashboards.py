@@ -96,8 +96,8 @@ PIPELINE: Final = DashboardText(
     {"queue": "队列", "records": "记录", "services": "服务未能记录的内容"},
     {
         "fill": PanelText("队列占用", "各导出器队列的占用比例；超过 {limit} 时触发 `CollectorQueueFilling`。"),
-        "queue": PanelText("队列", "各导出器队列中等待的数量与容量。"),
-        "lag": PanelText("滞后", "按当前速度发完等待内容所需的秒数；没有发送时没有曲线。"),
+        "queue": PanelText("队列", "各导出器队列中等待的数量与容量（字节或条数，视队列的计量而定）。"),
+        "lag": PanelText("滞后", "按当前速度把等待内容发往 Elasticsearch 所需的秒数；没有发送时没有曲线。"),
         "newest": PanelText("最新文档", "Elasticsearch 中最新日志文档距今多久，不分服务。"),
         "taken": PanelText("接收与发送", "每秒的日志记录数。"),
         "failed": PanelText(

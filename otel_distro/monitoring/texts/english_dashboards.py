@@ -131,9 +131,12 @@ PIPELINE: Final = DashboardText(
         "fill": PanelText(
             "Queues filled", "Share of each exporter's queue that is used; `CollectorQueueFilling` fires over {limit}."
         ),
-        "queue": PanelText("Queues", "What waits in each exporter's queue, and how much fits in."),
+        "queue": PanelText(
+            "Queues", "What waits in each exporter's queue, and how much fits in: bytes or records, as it is measured."
+        ),
         "lag": PanelText(
-            "Lag", "Seconds until what waits will have been sent at the present pace; no line while nothing is sent."
+            "Lag",
+            "Seconds until what waits for Elasticsearch will have been sent at the present pace; no line while nothing is sent.",
         ),
         "newest": PanelText("Newest document", "How old the newest log document in Elasticsearch is, of any service."),
         "taken": PanelText("Taken and sent", "Log records a second."),
