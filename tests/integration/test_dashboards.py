@@ -134,6 +134,20 @@ def test_the_numbers_of_documents_and_errors_are_those_of_the_books(stage: Stage
     assert counts(stage.found(everything, service='("another")'), everything.model) == {"": 0}
 
 
+@pytest.mark.parametrize("panel", ["Documents", "Errors"])
+def test_what_is_typed_into_the_search_is_one_condition_and_nothing_is_none(stage: Stage, panel: str) -> None:
+    target = _search("logs", panel)
+
+    def number(typed: str) -> int:
+        return counts(stage.found(target, search=typed), target.model)[""]
+
+    one, other = 'user_id:"user-001"', 'user_id:"user-002"'
+    assert number(f"{one} OR {other}") == number(f"{other} {one}") == number(one) + number(other) > number(one)
+    assert number(f"{one} AND {other}") == 0
+    assert number(f"NOT {one}") == number("*") - number(one)
+    assert number("") == number(" ") == number("*")
+
+
 def test_the_most_frequent_errors_are_the_declined_payments(stage: Stage) -> None:
     target = _search("logs", "Errors by type")
     found = counts(stage.found(target), target.model)

@@ -17,8 +17,10 @@ from otel_distro.monitoring.dashboards.model import (
 )
 from otel_distro.monitoring.parameters import Parameters
 
-CHOSEN: Final = "service:$service AND level:$level AND ${search:raw}"
-ERRORS: Final = "service:$service AND level:(ERROR OR CRITICAL) AND ${search:raw}"
+# What is typed is one condition, whatever is in it, and nothing typed is none: not to have a field that nobody has.
+_TYPED: Final = "(-_exists_:_none ${search:raw})"
+CHOSEN: Final = f"service:$service AND level:$level AND {_TYPED}"
+ERRORS: Final = f"service:$service AND level:(ERROR OR CRITICAL) AND {_TYPED}"
 EVERYTHING: Final = "*"
 
 
