@@ -10,7 +10,8 @@ from typing import Any, Final
 
 # Four scrapes are the least that Grafana puts in; the tests' own windows cover all that they sent.
 DEFAULTS: Final = {"__rate_interval": "5m", "__range": "5m"}
-_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::(\w+))?\}|(\w+))")
+# Not `$2`, which is a part of what a regular expression of Prometheus matched.
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::(\w+))?\}|([A-Za-z_]\w*))")
 
 
 @dataclass(frozen=True)

@@ -87,13 +87,30 @@ def test_the_lag_is_in_seconds_though_the_queue_counts_bytes(tmp_path: Path) -> 
         series[queue] = "1000000x10"
         series[f"otelcol_elasticsearch_flushed_uncompressed_bytes{of}}}"] = "0+300000x10"
         series[f'otelcol_exporter_sent_log_records{of},exporter="elasticsearch"}}'] = f"0+{sent}x10"
-    answers = [{"labels": '{instance="sends:8888", exporter="elasticsearch"}', "value": 200}]
-    asked = {"expr": lag.expression(job="otel-collector"), "eval_time": "10m", "exp_samples": answers}
+    _holds(
+        lag.expression(job="otel-collector"), series, '{instance="sends:8888", exporter="elasticsearch"}', 200, tmp_path
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "in_logs"), [("total", "total"), ("Cart.total", "total"), ("Shop.Cart.__len__", "__len__")]
+)
+def test_a_line_of_a_function_has_its_name_in_the_logs_as_a_label(name: str, in_logs: str, tmp_path: Path) -> None:
+    (calls,) = [target for target in EXPRESSIONS if target.panel == "Calls"]
+    labels = f'module="shop", function_name="{name}"'
+    series = {f'function_duration_seconds_count{{job="shop",{labels}}}': "0+60x10"}
+    expression = calls.expression(job="shop", function_name=".*")
+    _holds(expression, series, f'{{{labels}, function="{in_logs}"}}', 1, tmp_path)
+
+
+def _holds(expression: str, series: dict[str, str], labels: str, value: float, folder: Path) -> None:
+    """Let both promtools say that after ten minutes of a sample a minute this series is all that is found."""
+    asked = {"expr": expression, "eval_time": "10m", "exp_samples": [{"labels": labels, "value": value}]}
     given = [{"series": name, "values": values} for name, values in series.items()]
     case = {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
-    (tmp_path / "lag.yml").write_text(yaml.safe_dump({"tests": [case]}))
+    (folder / "case.yml").write_text(yaml.safe_dump({"tests": [case]}))
     for promtool in (prometheus.promtool, promtool3.promtool):
-        assert "SUCCESS" in promtool("test", "rules", tmp_path / "lag.yml")
+        assert "SUCCESS" in promtool("test", "rules", folder / "case.yml")
 
 
 def test_panels_with_exemplars_lead_from_a_point_to_a_trace(stage: Stage) -> None:

@@ -114,7 +114,7 @@ def test_panels_of_the_service_lead_to_its_logs_of_the_same_time() -> None:
 
 def test_a_function_leads_to_the_logs_of_that_function() -> None:
     (link,) = by_title(FILES, "functions")["Calls"]["fieldConfig"]["defaults"]["links"]
-    assert "var-search=function%3A%22${__field.labels.function_name}%22" in link["url"]
+    assert "var-search=function%3A%22${__field.labels.function}%22" in link["url"]
 
 
 def test_a_document_leads_to_its_trace_and_to_all_of_its_request() -> None:

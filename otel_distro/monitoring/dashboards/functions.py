@@ -20,7 +20,7 @@ from otel_distro.monitoring.promql import quantile, summed_rate
 _FAMILY = "function_duration_seconds"
 _BY = "module, function_name"
 _LEGEND = "{{module}}.{{function_name}}"
-_LOGS = 'function:"${__field.labels.function_name}"'
+_LOGS = 'function:"${__field.labels.function}"'
 
 
 def dashboard(parameters: Parameters) -> Dashboard:
@@ -36,13 +36,19 @@ def _series(part: str) -> str:
     return of_job(f"{_FAMILY}_{part}", "function_name")
 
 
+def _line(expression: str, *, exemplars: bool = False) -> Query:
+    """Return a query whose series also have the label `function`: the name in logs, a method's without its class."""
+    named = f'label_replace(\n  {expression},\n  "function", "$2", "function_name", "(.*[.])?(.+)"\n)'
+    return Query(named, _LEGEND, exemplars=exemplars)
+
+
 def _lines() -> tuple[Panel, ...]:
     calls = summed_rate(_BY, _series("count"), RATE_INTERVAL)
     seconds = summed_rate(_BY, _series("sum"), RATE_INTERVAL)
     quantiles = (
         Panel(
             f"p{q * 100:g}",
-            (Query(quantile(q, _BY, _series("bucket"), RATE_INTERVAL), _LEGEND, exemplars=True),),
+            (_line(quantile(q, _BY, _series("bucket"), RATE_INTERVAL), exemplars=True),),
             Unit.SECONDS,
             logs=_LOGS,
             width=12,
@@ -50,8 +56,8 @@ def _lines() -> tuple[Panel, ...]:
         for q in (0.95, 0.5)
     )
     return (
-        Panel("calls", (Query(calls, _LEGEND),), Unit.PER_SECOND, width=12, logs=_LOGS),
-        Panel("mean", (Query(f"{seconds}\n/\n({calls} > 0)", _LEGEND),), Unit.SECONDS, width=12, logs=_LOGS),
+        Panel("calls", (_line(calls),), Unit.PER_SECOND, width=12, logs=_LOGS),
+        Panel("mean", (_line(f"{seconds} / ({calls} > 0)"),), Unit.SECONDS, width=12, logs=_LOGS),
         *quantiles,
     )
 

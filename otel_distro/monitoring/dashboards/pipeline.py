@@ -82,7 +82,7 @@ def _queue(parameters: Parameters) -> tuple[Panel, ...]:
 
 
 def _lag() -> str:
-    """Return for how long what waits for Elasticsearch will be sent: its queue counts bytes, so its pace is in bytes."""
+    """Return for how long what waits for Elasticsearch will be sent: its queue counts bytes, so the pace does."""
     waiting = f"sum by (instance, exporter) ({selector(QUEUE_SIZE, JOB, _LOGS)})"
     # All that Elasticsearch has answered, also what it did not take: a pace only where records were sent as well.
     pace = summed_rate("instance", of_job(_BYTES), RATE_INTERVAL)
