@@ -175,6 +175,17 @@ def test_each_metric_of_ones_own_has_a_panel_that_fits_its_kind() -> None:
     assert mean.startswith("sum by (job) (rate(answer_bytes_sum")
 
 
+def test_a_service_with_metrics_of_its_own_and_no_orders_can_be_chosen() -> None:
+    def asked(*own: OwnMetric) -> str:
+        choices = json.loads(generated(Parameters(), own)["dashboards/business.json"])["templating"]["list"]
+        (job,) = [choice for choice in choices if choice["name"] == "job"]
+        return str(job["query"]["query"])
+
+    names = "orders_total|signups_total|sent_bytes_total|queue_depth|render_seconds_count|answer_bytes_count"
+    assert asked(*OWN) == f'label_values({{__name__=~"{names}"}}, job)'
+    assert asked() == "label_values(orders_total, job)"
+
+
 def test_a_description_with_braces_is_shown_as_it_is() -> None:
     text = generated(Parameters(), [OwnMetric("a_total", "counter", "In {curly} braces.", ())])[
         "dashboards/business.json"

@@ -19,7 +19,7 @@ from otel_distro.monitoring.dashboards.model import (
     rising,
 )
 from otel_distro.monitoring.dashboards.selections import job, of_job
-from otel_distro.monitoring.parameters import Parameters
+from otel_distro.monitoring.parameters import Parameters, selector
 from otel_distro.monitoring.promql import quantile, summed_rate
 from otel_distro.monitoring.texts.model import PanelText
 
@@ -43,7 +43,13 @@ def dashboard(parameters: Parameters, own: Sequence[OwnMetric] = ()) -> Dashboar
     """Return the dashboard of business metrics, with a panel for each metric of the service's own."""
     rows = (Row("total", _totals()), Row("orders", _orders(parameters)), Row("money", _money()))
     further = (Row("own", tuple(_own(metric) for metric in own)),) if own else ()
-    return Dashboard("business", (PROMETHEUS, job(parameters, "orders_total")), (*rows, *further))
+    return Dashboard("business", (PROMETHEUS, job(parameters, _anyone_with(own))), (*rows, *further))
+
+
+def _anyone_with(own: Sequence[OwnMetric]) -> str:
+    """Return a selector of the jobs to choose from: a service with metrics of its own need not have orders."""
+    names = (f"{metric.name}_count" if metric.kind == "histogram" else metric.name for metric in own)
+    return selector("", f'__name__=~"{"|".join(("orders_total", *names))}"') if own else "orders_total"
 
 
 def _totals() -> tuple[Panel, ...]:
