@@ -19,9 +19,9 @@ def failing(share: str, *factors: str) -> Sequence[Firing]:
     return [
         Firing(
             {"job": "shop", "severity": severity, "long": long, "short": short},
-            f"shop: failing requests spend the error budget {factor} times too fast",
+            f"shop: failing requests spend the error budget at over {factor} times the pace that 30 days allow",
             f"{share} of the requests to shop failed in the last {long}, and it went on in the last {short}. "
-            f"The objective is 99.9%; at this pace its budget is spent {factor} times too early.",
+            f"The objective is 99.9%: that is over {factor} times the pace that its budget of 30 days allows.",
         )
         for factor in factors
         for long, short, severity in [PAIRS[factor]]
@@ -32,9 +32,10 @@ def slow(share: str, *factors: str) -> Sequence[Firing]:
     return [
         Firing(
             {"job": "shop", "severity": severity, "long": long, "short": short},
-            f"shop: slow requests spend the latency budget {factor} times too fast",
+            f"shop: slow requests spend the latency budget at over {factor} times the pace that 30 days allow",
             f"{share} of the requests to shop took longer than 0.5s in the last {long}, and it went on in the last "
-            f"{short}. The objective is 99% within 0.5s; at this pace its budget is spent {factor} times too early.",
+            f"{short}. The objective is 99% within 0.5s: that is over {factor} times the pace that its budget of "
+            "30 days allows.",
         )
         for factor in factors
         for long, short, severity in [PAIRS[factor]]

@@ -73,10 +73,10 @@ SERVICE: Final = {
         ),
     ),
     "AvailabilityBudgetBurning": Text(
-        summary="{job}: failing requests spend the error budget {factor} times too fast",
+        summary="{job}: failing requests spend the error budget at over {factor} times the pace that 30 days allow",
         description=(
             "{value} of the requests to {job} failed in the last {long}, and it went on in the last {short}. "
-            "The objective is {objective}; at this pace its budget is spent {factor} times too early."
+            "The objective is {objective}: that is over {factor} times the pace that its budget of 30 days allows."
         ),
         meaning=(
             "So many requests fail that the objective of {objective} over 30 days will be missed: in the long window, so that it "
@@ -92,10 +92,10 @@ SERVICE: Final = {
         ),
     ),
     "LatencyBudgetBurning": Text(
-        summary="{job}: slow requests spend the latency budget {factor} times too fast",
+        summary="{job}: slow requests spend the latency budget at over {factor} times the pace that 30 days allow",
         description=(
             "{value} of the requests to {job} took longer than {seconds}s in the last {long}, and it went on in the last {short}. "
-            "The objective is {objective} within {seconds}s; at this pace its budget is spent {factor} times too early."
+            "The objective is {objective} within {seconds}s: that is over {factor} times the pace that its budget of 30 days allows."
         ),
         meaning=(
             "So many requests take longer than {seconds} s that the objective of {objective} over 30 days will be missed. The pairs "
