@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from otel_distro.analyzer.elastic_template import KEYWORD_FIELDS, log_template
+from otel_distro.monitoring.texts.english_system import SYSTEM as ENGLISH
 from tests.elastic import install, new_prefix
 from tests.services.elasticsearch import Elasticsearch
 
@@ -153,6 +154,21 @@ def test_our_own_fields_are_searchable_and_the_time_to_the_microsecond(
     wanted = [{"term": {"user_id": "only this one"}}, {"term": {"tags": "error"}}, {"range": {"@timestamp": bounds}}]
     found = elasticsearch_server.request("POST", f"/{index}/_search", {"query": {"bool": {"filter": wanted}}})
     assert [hit["_id"] for hit in found["hits"]["hits"]] == [identity]
+
+
+def test_of_a_field_of_ones_own_a_text_for_a_number_is_refused_as_the_runbook_says_and_a_number_for_a_text_is_not(
+    elasticsearch_server: Elasticsearch,
+) -> None:
+    causes = ENGLISH["LogsRefusedByElasticsearch"].causes
+    assert "a field that has another type than in the index: a text where there was a number" in causes
+    index = f"{new_prefix()}-2025.03.02"
+    own = {"amount": {"type": "long"}, "place": {"type": "keyword"}}
+    elasticsearch_server.request("PUT", f"/{index}", {"mappings": {"properties": own}})
+    try:
+        assert _send(elasticsearch_server, index, _with(amount="much"))["status"] == 400
+        assert _send(elasticsearch_server, index, _with(place=7))["status"] == 201
+    finally:
+        elasticsearch_server.delete(index)
 
 
 def test_a_refused_record_has_a_place_as_text_that_no_question_counts(elasticsearch_server: Elasticsearch) -> None:

@@ -133,7 +133,7 @@ SYSTEM: Final = {
             "taken last."
         ),
         causes=(
-            "a field that has another type than in the index: a number where there was a text",
+            "a field that has another type than in the index: a text where there was a number",
             "an index template that is missing or older than the package",
         ),
         mend=(
