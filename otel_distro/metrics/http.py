@@ -72,7 +72,10 @@ class MetricsServer:
 
 def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
     # IPv4 first: `localhost` is 127.0.0.1 for the scrapers that are configured with it.
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:  # what no name can be, as in `a..b`
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     family, _, _, _, address = found[0]
     return family, (str(address[0]), int(address[1]))

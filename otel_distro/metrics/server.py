@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -282,6 +284,8 @@ def serve_page(settings: Settings) -> MetricsServer | None:
 def warn_not_served(host: str, port: int, error: Exception) -> None:
     """Warn that a page is not served."""
     reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+        reason += "; name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
+    elif isinstance(error, OSError):
         reason += "; free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT)"
     _logger.warning("metrics are not served on %s:%s: %s; the application runs on", host, port, reason)

@@ -56,6 +56,16 @@ def test_a_taken_port_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "localhost:8000", "http://localhost", "a..b"])
+def test_a_host_that_is_none_of_this_machine_is_one_warning_that_names_its_variable(
+    host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert start_metrics_server(free_port(), host) is None
+    assert len(caplog.records) == 1
+    assert "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)" in caplog.text
+    assert "OTEL_EXPORTER_PROMETHEUS_PORT" not in caplog.text
+
+
 @pytest.mark.parametrize("port", [-1, 65536, "8000", None, 8000.5])
 def test_a_port_that_is_none_is_one_warning(port: object, caplog: pytest.LogCaptureFixture) -> None:
     assert start_metrics_server(port) is None  # type: ignore[arg-type]
