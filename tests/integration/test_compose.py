@@ -102,6 +102,12 @@ def test_the_collector_gets_variables_that_its_configuration_has_and_all_that_ha
     assert needed <= given <= known
 
 
+def test_the_collectors_port_for_lines_can_be_another_than_that_of_a_flask_service_on_the_machine() -> None:
+    given = SERVICES["collector"]["environment"]["TCP_ENDPOINT"]
+    assert given == "${TCP_ENDPOINT:-127.0.0.1:5000}"
+    assert "${env:TCP_ENDPOINT:-localhost:5000}" in AGENT
+
+
 def test_the_collector_has_no_lines_that_are_in_no_queue() -> None:
     assert "--feature-gates=stanza.synchronousLogEmitter" in SERVICES["collector"]["command"]
     targets = [target for _, target in mounts(SERVICES["collector"])]
