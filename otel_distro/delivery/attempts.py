@@ -22,9 +22,7 @@ _RESPONSES: Final = {
     "metrics": ("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", "ExportMetricsServiceResponse"),
     "logs": ("opentelemetry.proto.collector.logs.v1.logs_service_pb2", "ExportLogsServiceResponse"),
 }
-_UNUSABLE: Final = (
-    "the endpoint or a header cannot be used; look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
-)
+_NO_URL: Final = frozenset(("InvalidSchema", "InvalidURL", "MissingSchema"))  # of requests
 _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
 
 
@@ -102,7 +100,7 @@ class Attempts:
         if status is None:
             if isinstance(result.error, ValueError):
                 # Its text repeats the URL or the header that cannot be sent, and what is secret in it.
-                return Attempt(False, f"{type(result.error).__name__}: {_UNUSABLE}")
+                return Attempt(False, _unusable(type(result.error).__name__))
             return Attempt(False, reason_of(result.error), again=True)
         if 200 <= status < 300:
             rejected, why = self._rejected(result)
@@ -221,6 +219,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _short(text: Any) -> str:
     words = " ".join(str(text).split())
     return words if len(words) <= 200 else words[:197] + "..."
+
+
+def _unusable(error: str) -> str:
+    if error in _NO_URL:
+        return "the endpoint is no URL; give one as in http://localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
+    return (
+        f"{error}: the endpoint or a header cannot be used; "
+        "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
+    )
 
 
 def _netloc(endpoint: Any) -> str:

@@ -94,7 +94,7 @@ def test_what_cannot_be_sent_is_said_without_what_is_secret_in_it(endpoint: str,
     exporter.export([a_span()])
     assert attempts.last is not None
     assert attempts.endpoint == shown
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS" in attempts.last.why
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in attempts.last.why
     assert not attempts.last.again
     assert "sec" not in attempts.last.why
 
@@ -108,6 +108,17 @@ def test_a_grpc_receiver_that_cannot_be_found_is_named_without_the_password() ->
     assert attempts.last is not None
     assert "127.0.0.1:9" in attempts.last.why
     assert "secret" not in attempts.last.why + attempts.endpoint
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:4318", "user:secret@localhost:4318", "localhost", "http://:4318"])
+def test_an_endpoint_that_is_no_url_is_said_with_the_mend_and_without_what_may_be_secret(endpoint: str) -> None:
+    exporter = HttpExporter(f"{endpoint}/v1/traces")
+    attempts = Attempts("traces", exporter)
+    attempts.hurry(monotonic() + 60)
+    exporter.export([a_span()])
+    assert attempts.last is not None
+    why = "the endpoint is no URL; give one as in http://localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
+    assert attempts.last.why == why
 
 
 def test_an_exporter_of_another_make_is_left_as_it_is() -> None:
