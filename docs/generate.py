@@ -12,7 +12,7 @@ from otel_distro.analyzer.elastic_template import log_template, rejected_templat
 from otel_distro.monitoring.dashboards.files import generated as dashboards
 from otel_distro.monitoring.files import RUNBOOK_FILE, generated
 from otel_distro.monitoring.parameters import Parameters
-from otel_distro.settings import reference_table
+from otel_distro.settings import OTLP_ENDPOINTS, reference_table
 from tests.alert_cases.render import promtool_files
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -29,7 +29,9 @@ that cannot be used gives one warning that names the variable and the value, and
 application starts in any case.
 
 Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working, and counts as unset where it is empty; the ones
-below are those that this package reads or gives a default of its own.
+below are those that this package reads or gives a default of its own. An OTLP endpoint is set by any of
+{", ".join(f"`{name}`" for name in OTLP_ENDPOINTS)}; for `http/protobuf` it is a URL, as in
+`http://localhost:4318`.
 
 {reference_table()}"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docs.generate import FOLDER, PAGES, index_templates, monitoring_files
+from otel_distro.settings import OTLP_ENDPOINTS
 from otel_distro.variables import VARIABLES
 
 
@@ -21,6 +22,10 @@ def test_an_index_template_is_what_setup_installs(name: str) -> None:
 @pytest.mark.parametrize("name", monitoring_files())
 def test_rules_alerts_and_runbook_are_what_the_generator_writes(name: str) -> None:
     assert (FOLDER.parent / name).read_text(encoding="utf-8") == monitoring_files()[name], f"{name}: `make docs`"
+
+
+def test_the_endpoints_that_turn_signals_on_are_named() -> None:
+    assert [name for name in OTLP_ENDPOINTS if f"`{name}`" not in PAGES["settings.md"]()] == []
 
 
 def test_every_variable_has_one_row_of_as_many_cells_as_the_head() -> None:
