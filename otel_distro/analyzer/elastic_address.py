@@ -47,6 +47,9 @@ class Address:
         scheme, separator, rest = es_host.rpartition("://")
         if not separator:
             scheme, rest = "https" if ca_certs else "http", es_host
+        if scheme.lower() not in ("http", "https"):  # the client takes any other for http, credentials in the clear
+            named = f"{scheme}:// in its address" if scheme.isalnum() else "its address"
+            raise InputError(f"Elasticsearch: {named} is neither http:// nor https://; give host:port or such a URL")
         try:
             parts = urlsplit(f"{scheme}://{rest}")
             host, port = parts.hostname, parts.port

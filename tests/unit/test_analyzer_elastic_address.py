@@ -36,6 +36,13 @@ def test_what_names_no_host_is_refused_without_its_password(es_host: str) -> Non
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("es_host", ["htps://es.internal:9200", "://es.internal", "http://ann:secret://es.internal"])
+def test_a_mistyped_scheme_is_refused_and_not_taken_for_http_without_tls(es_host: str) -> None:
+    with pytest.raises(InputError, match="neither http:// nor https://; give host:port or such a URL") as caught:
+        Address.of(es_host, api_key="secret")
+    assert "secret" not in str(caught.value)
+
+
 def test_credentials_inside_of_the_url_are_taken_out_of_it() -> None:
     address = Address.of("https://ann:p%40ss@es.internal:9200")
     assert (address.url, address.basic_auth) == ("https://es.internal:9200", ("ann", "p@ss"))
