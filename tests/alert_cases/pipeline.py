@@ -44,7 +44,7 @@ def stalled(held: str) -> Firing:
     return Firing(
         {**HERE, "severity": "critical"},
         "Collector app:8888: logs wait and none are sent",
-        f"The queue to Elasticsearch of the Collector app:8888 (otel-collector) holds {held} "
+        f"The queue of logs of the Collector app:8888 (otel-collector) holds {held} "
         "(bytes or records, as it is measured), and nothing has been sent for 5m.",
     )
 
@@ -116,6 +116,13 @@ CASES: Final = (
         "LogPipelineStalled",
         {QUEUE: "0x10 34490x30", SENT: "0+100x10 1000x30", DEBUG: "0+100x40"},
         {"12m": QUIET, "25m": [stalled("34.49k")]},
+    ),
+    Case(
+        "fires",
+        "fires when an agent has logs for a gateway that it cannot send to",
+        "LogPipelineStalled",
+        {series.replace('"elasticsearch"', '"otlp_http/gateway"'): "800x40" for series in (QUEUE, SENT)},
+        {"20m": [stalled("800")]},
     ),
     Case(
         "just under",

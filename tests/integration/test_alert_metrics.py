@@ -327,7 +327,7 @@ def test_documents_that_are_refused_an_endpoint_that_takes_nothing_and_one_that_
     world.bulk.status = 503
     write_logs(world.logs, "f")
     stalled = world.told_of("LogPipelineStalled", instance=world.collector)
-    assert re.fullmatch(r"The queue to Elasticsearch of .* holds [\d.]+k? .*nothing has been sent for 5s\.", stalled)
+    assert re.fullmatch(r"The queue of logs of .* holds [\d.]+k? .*nothing has been sent for 5s\.", stalled)
     world.bulk.status = 401
     credentials = world.told_of("CollectorCredentialsRefused", instance=world.collector)
     address = world.bulk.url.removeprefix("http://")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import yaml
 from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_refused import DeadLetters
 from otel_distro.analyzer.taken import records
+from otel_distro.monitoring.alerts.pipeline import WITH_LOGS
 from tests import certificates
 from tests.agent import AGENT, Agent, install_templates, line
 from tests.certificates import Certificates, Pair
@@ -118,6 +121,11 @@ def test_an_agent_with_a_certificate_of_strangers_waits_and_after_the_mend_nothi
         agent.write(*(line(**ERROR, log_id=f"waits-{number}") for number in range(50)))
         wait_until(lambda: "tls: " in agent.log, what=lambda: f"a refused handshake\n{agent.log}")
         assert gateway.stored() == []
+        # What LogPipelineStalled looks at, which tells of it.
+        assert re.fullmatch(WITH_LOGS.removeprefix('exporter=~"').rstrip('"'), "otlp_http/gateway")
+        queue = partial(agent.metric, "otelcol_exporter_queue_size", exporter="otlp_http/gateway", data_type="logs")
+        wait_until(queue, what=lambda: f"a queue of logs that is not empty\n{agent.metrics}")
+        assert agent.metric("otelcol_exporter_sent_log_records", exporter="otlp_http/gateway") == 0
         agent.stop()
         copy_pair(certificates_.client, folder)
         agent.start()

@@ -19,7 +19,8 @@ DOCUMENTS: Final = "otelcol_elasticsearch_docs_processed"
 # Answers to the Collector's own requests: the exporter tries again by itself and says nothing of it.
 ANSWERS: Final = "http_client_request_duration_count"
 _UNKNOWN_TO_THEM: Final = 'http_response_status_code=~"401|403"'
-_TO_ELASTICSEARCH: Final = 'exporter=~"elasticsearch.*"'
+# To Elasticsearch, or from an agent with forward.yaml to a gateway.
+WITH_LOGS: Final = 'exporter=~"elasticsearch.*|otlp_http/gateway"'
 _LOGS: Final = 'data_type="logs"'
 # A document that is there already (409) was sent a second time after an end in between; its first copy is stored.
 _REFUSED: Final = 'outcome="failed_client",http_response_status_code!="409"'
@@ -57,8 +58,8 @@ def _credentials(parameters: Parameters) -> Alert:
 
 def _stalled(parameters: Parameters) -> Alert:
     by, window = "job, instance", parameters.span(RATE_WINDOW)
-    waiting = f"sum by ({by}) ({selector(QUEUE_SIZE, _TO_ELASTICSEARCH, _LOGS)})"
-    sent = f"sum by ({by}) (rate({selector(SENT, _TO_ELASTICSEARCH)}[{window}]))"
+    waiting = f"sum by ({by}) ({selector(QUEUE_SIZE, WITH_LOGS, _LOGS)})"
+    sent = f"sum by ({by}) (rate({selector(SENT, WITH_LOGS)}[{window}]))"
     return Alert(
         "LogPipelineStalled",
         f"{waiting} > 0\nand\n(\n  {sent}\n  or\n  {waiting} * 0\n) == 0",

@@ -64,15 +64,16 @@ SYSTEM: Final = {
     ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}：日志在等待而没有发出",
-        description="Collector {instance}（{job}）发往 Elasticsearch 的队列中有 {value}（字节或条数，视队列的计量而定），已有 {window} 没有发出任何内容。",
+        description="Collector {instance}（{job}）日志队列中有 {value}（字节或条数，视队列的计量而定），已有 {window} 没有发出任何内容。",
         meaning="Collector 有日志而送不出去。没有丢失：队列在磁盘上，满了以后文件会等待。新的日志暂时搜不到。",
         causes=(
             "Elasticsearch 停机、磁盘超过洪水水位，或应答 429",
             "凭据过期：这时 CollectorCredentialsRefused 会告警",
             "Collector 的密钥没有索引权限：`otel-distro elasticsearch check` 会说出缺少哪一项",
+            "它发往网关，而网关不可用或拒绝其证书：Collector 的日志会说明是哪一个",
         ),
         mend=(
-            "修复 Elasticsearch；Collector 会自己重试并赶上。",
+            "修复 Elasticsearch 或网关；Collector 会自己重试并赶上。",
             "期间可以查询文件：`otel-distro logs errors --hours 1 --logs 'logs/*.log'`。",
         ),
     ),

@@ -90,7 +90,7 @@ SYSTEM: Final = {
     ),
     "LogPipelineStalled": Text(
         summary="Collector {instance}: logs wait and none are sent",
-        description="The queue to Elasticsearch of the Collector {instance} ({job}) holds {value} (bytes or records, as it is measured), and nothing has been sent for {window}.",
+        description="The queue of logs of the Collector {instance} ({job}) holds {value} (bytes or records, as it is measured), and nothing has been sent for {window}.",
         meaning=(
             "The Collector has logs and cannot pass them on. Nothing is lost: the queue is on disk, and when it is full the files wait. "
             "Searches miss what is new."
@@ -99,9 +99,10 @@ SYSTEM: Final = {
             "Elasticsearch is down, its disk is over the flood stage, or it answers 429",
             "credentials have expired: then CollectorCredentialsRefused says so",
             "the Collector's key has no right to the indices: `otel-distro elasticsearch check` says which is missing",
+            "it sends to a gateway, and that is away or refuses its certificate: the Collector's log says which",
         ),
         mend=(
-            "Mend Elasticsearch; the Collector tries again by itself and catches up.",
+            "Mend Elasticsearch or the gateway; the Collector tries again by itself and catches up.",
             "Meanwhile ask the files: `otel-distro logs errors --hours 1 --logs 'logs/*.log'`.",
         ),
     ),
