@@ -57,7 +57,11 @@ CASES: Final = (
         "just under",
         "is quiet about memory disks and images, which are full by nature",
         "NodeDiskFilling",
-        {FREE.replace("ext4", "tmpfs"): "1x60", SIZE.replace("ext4", "tmpfs"): "100x60"},
+        {
+            series.replace('"/"', f'"/{kind}"').replace("ext4", kind): values
+            for kind in ("tmpfs", "squashfs", "erofs", "iso9660", "udf")
+            for series, values in ((FREE, "0x60"), (SIZE, "100x60"))
+        },
         {"40m": QUIET},
     ),
     Case("no traffic", "is quiet on an idle disk", "NodeDiskFilling", {FREE: "80x60", SIZE: "100x60"}, {"40m": QUIET}),

@@ -6,7 +6,8 @@ from otel_distro.monitoring.model import Alert, Group, Unit
 from otel_distro.monitoring.objectives import HOUR, MINUTE
 from otel_distro.monitoring.parameters import Parameters, selector
 
-REAL_FILE_SYSTEMS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|fuse.*"'
+# Images (of packages, configuration drives, discs) are full by nature.
+REAL_FILE_SYSTEMS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|erofs|iso9660|udf|fuse.*"'
 
 
 def group(parameters: Parameters) -> Group:
