@@ -95,6 +95,12 @@ def test_nobody_listens_for_other_machines(name: str) -> None:
     assert everywhere not in AGENT  # whose addresses the Collector has
 
 
+def test_prometheus_keeps_the_exemplars_that_the_dashboards_show() -> None:
+    dashboards = "".join(file.read_text() for file in (FOLDER / "grafana" / "dashboards").glob("*.json"))
+    assert '"exemplar": true' in dashboards
+    assert "--enable-feature=exemplar-storage" in SERVICES["prometheus"]["command"]
+
+
 def test_the_collector_gets_variables_that_its_configuration_has_and_all_that_have_no_default() -> None:
     given = set(SERVICES["collector"]["environment"])
     known = set(re.findall(r"\$\{env:(\w+)", AGENT))
