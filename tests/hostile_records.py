@@ -51,6 +51,7 @@ def objects() -> dict[str, dict[str, Any]]:
         "an empty key": {"": "x"},
         "keys of white space": {" ": 1, "\t": 2, "\n": 3, "\u00a0": 4, "\u3000": 5, "\u2028": 6},
         "keys of dots": {".": 1, "..": 2, "...": 3, ".a": 4, "a.": 5, "a..b": 6, " . ": 7, "a. .b": 8},
+        "keys of many dots": {"a..b..c..d..e": 1, ". . . . .": 2, "level.a.b.c.d": 3, "a..b\n..c": 4},
         "keys that end in white space": {"a. ": 1, "a.b. ": 2, " .a": 3},
         "keys inside of our fields": {f"{name}.foo": "x" for name in OWN},
         "keys inside of @timestamp": {"@timestamp.z": 1, "timestamp.z": 2},

@@ -97,6 +97,10 @@ def by_tcp(agent: Agent, texts: list[bytes]) -> None:
     assert agent.tcp(*texts)
 
 
+def by_otlp(agent: Agent, texts: list[bytes]) -> None:
+    assert agent.otlp(*map(json.loads, texts))
+
+
 @pytest.mark.parametrize("send", [by_file, by_tcp])
 def test_hostile_objects_are_stored(
     agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
@@ -114,7 +118,7 @@ def test_hostile_objects_are_stored(
         assert document["@timestamp"][:2] == "20", log_id
 
 
-@pytest.mark.parametrize("send", [by_file, by_tcp])
+@pytest.mark.parametrize("send", [by_file, by_tcp, by_otlp])
 def test_where_two_names_come_to_one_the_record_is_kept_as_it_came(
     agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
 ) -> None:
@@ -127,6 +131,36 @@ def test_where_two_names_come_to_one_the_record_is_kept_as_it_came(
     assert {name: whole[name] for name in fields} == fields
     assert documents[distinct["log_id"]]["extra__a"] == 1
     assert "extra_record" not in documents[distinct["log_id"]]
+
+
+@pytest.mark.parametrize("send", [by_file, by_tcp, by_otlp])
+def test_of_two_names_that_come_to_one_a_record_of_more_than_a_million_bytes_keeps_one_value(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
+) -> None:
+    def sent(log_id: str, size: int) -> bytes:
+        message = "\u00e9" * (size // 2) + "x" * (size % 2)
+        return line(timestamp=MOMENT, message=message, log_id=log_id, **{".a": 1, "..a": 2}).encode()
+
+    send(agent, [sent("size", 2)])
+    rest = len(came(1)[0]["extra_record"].encode()) - 2
+    send(agent, [sent("most", 1_000_000 - rest), sent("more", 1_000_001 - rest)])
+    documents = {document["log_id"]: document for document in came(3)}
+    assert len(documents["most"]["extra_record"].encode()) == 1_000_000
+    assert "extra_record" not in documents["more"]
+    assert {document["extra__a"] for document in documents.values()} <= {1, 2}
+
+
+@pytest.mark.parametrize("send", [by_file, by_tcp, by_otlp])
+def test_of_a_name_that_elasticsearch_would_refuse_every_dot_is_changed(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]], send: Callable[[Agent, list[bytes]], None]
+) -> None:
+    fields = {**objects()["keys of many dots"], "a.b.c": 9, "extra_x.y": 10}
+    send(agent, [line(timestamp=MOMENT, message="x", log_id=f"dots {send.__name__}", **fields).encode()])
+    [document] = came(1)
+    expected = {"extra_a_b_c_d_e": 1, "extra__ _ _ _ _": 2, "extra_level_a_b_c_d": 3, "extra_a_b\n_c": 4}
+    expected |= {"a.b.c": 9, "extra_x.y": 10}
+    assert expected.items() <= document.items()
+    assert "extra_record" not in document
 
 
 def test_hostile_records_are_stored_by_otlp(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import ssl
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,11 @@ from otel_distro.analyzer.elastic_refused import DeadLetters
 from otel_distro.analyzer.taken import records
 from otel_distro.monitoring.alerts.pipeline import WITH_LOGS
 from tests import certificates
-from tests.agent import AGENT, Agent, install_templates, line
+from tests.agent import AGENT, Agent, export_request, install_templates, line
 from tests.certificates import Certificates, Pair
 from tests.services.collector import validate
 from tests.services.elasticsearch import Elasticsearch
-from tests.support import wait_until
+from tests.support import request, wait_until
 
 GATEWAY = AGENT.with_name("gateway.yaml")
 FORWARD = AGENT.with_name("forward.yaml")
@@ -72,6 +73,16 @@ def agent_of(gateway: Agent, made: Certificates, folder: Path, pair: Pair) -> Ag
     return Agent(gateway.binary, gateway.elasticsearch, folder, variables, [AGENT, FORWARD])
 
 
+def send_directly(gateway: Agent, made: Certificates, *documents: dict[str, Any]) -> int:
+    """Export documents as records of a service that has a certificate of its own, and return the answer's status."""
+    tls = ssl.create_default_context(cafile=made.authority.certificate)
+    tls.load_cert_chain(made.client.certificate, made.client.key)
+    body = export_request(documents, {}).SerializeToString()
+    url = f"https://{gateway.env['OTLP_HTTP_ENDPOINT']}/v1/logs"
+    headers = {"Content-Type": "application/x-protobuf"}
+    return request(url, method="POST", body=body, headers=headers, seconds=60, tls=tls).status
+
+
 def without_id(source: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in source.items() if name != "log_id"}
 
@@ -93,6 +104,22 @@ def test_what_agents_send_is_stored_once_as_an_agent_alone_would_have_stored_it(
         assert stored[log_id].index == f"{gateway.prefix}-2026.11.24"
     (text,) = [found.source for found in stored.values() if not found.id.startswith("by-")]
     assert (text["message"], text["tags"]) == ("no JSON at all", ["parse_failure"])
+
+
+def test_names_that_come_to_one_lose_nothing_by_an_agent_nor_directly(
+    gateway: Agent, certificates_: Certificates, tmp_path: Path
+) -> None:
+    odd = {".a": 1, "..a": 2, "level.a.b.c": 3, "http.status": 200}
+    record = {"timestamp": MOMENT, "message": "x", **odd}
+    with agent_of(gateway, certificates_, tmp_path / "agent", certificates_.client) as agent:
+        agent.write(line(**record, log_id="by-agent"))
+        assert send_directly(gateway, certificates_, {**record, "log_id": "directly"}) == 200
+        stored = {document.id: document.source for document in gateway.wait_for(2)}
+    assert stored.keys() == {"by-agent", "directly"}
+    for log_id, document in stored.items():
+        assert odd.items() <= json.loads(document["extra_record"]).items(), log_id
+        kept = {name: value for name, value in document.items() if name.startswith(("extra__", "extra_level", "http"))}
+        assert kept in ({"extra__a": one, "extra_level_a_b_c": 3, "http.status": 200} for one in (1, 2)), log_id
 
 
 def test_what_is_refused_is_on_the_gateways_disk(gateway: Agent, certificates_: Certificates, tmp_path: Path) -> None:
