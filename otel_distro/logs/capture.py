@@ -16,11 +16,11 @@ from otel_distro.internals import current_span_ids
 from otel_distro.logs.records import Maker
 
 PRIVATE: Final = "_otel_distro"
-# Places in the list. TAPPED says that the sinks have had the record; DOCUMENT and LINE keep what was made of it,
-# PIECES what went into a line that was made without a document: service and environment, the names and the number of
-# the place where the record was made, the message, the extras.
-SIZE: Final = 10
-REQUEST_ID, USER_ID, TRACE_ID, SPAN_ID, TRACE_FLAGS, LOG_ID, TAPPED, DOCUMENT, LINE, PIECES = range(SIZE)
+# Places in the list. TAPPED says that the sinks have had the record, LEVEL what its level was called before any handler
+# had it; DOCUMENT and LINE keep what was made of it, PIECES what went into a line that was made without a document:
+# service and environment, the names and the number of the place where the record was made, the message, the extras.
+SIZE: Final = 11
+REQUEST_ID, USER_ID, TRACE_ID, SPAN_ID, TRACE_FLAGS, LOG_ID, TAPPED, LEVEL, DOCUMENT, LINE, PIECES = range(SIZE)
 
 _request_id = context.request_id.get
 _user_id = context.user_id.get
@@ -52,7 +52,7 @@ new_id: Final = _LogIds().new
 def captured() -> list[Any]:
     """Return what a record made here and now has to remember."""
     trace_id, span_id, flags = _span_ids()
-    return [_request_id(), _user_id(), trace_id, span_id, flags, new_id(), False, None, None, None]
+    return [_request_id(), _user_id(), trace_id, span_id, flags, new_id(), False, None, None, None, None]
 
 
 def capture_of(record: logging.LogRecord) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from otel_distro.logs.capture import (
     DOCUMENT,
+    LEVEL,
     LOG_ID,
     PRIVATE,
     REQUEST_ID,
@@ -72,14 +73,14 @@ class Documents:
     def _made(self, record: logging.LogRecord, capture: list[Any]) -> dict[str, Any]:
         document: dict[str, Any] = {
             "timestamp": timestamp_of(record.created if is_moment(record.created) else time.time()),
-            "level": record.levelname,
+            "level": capture[LEVEL] or record.levelname,
             "message": self._text(self._message(record)),
             "logger": record.name,
             "module": record.module,
             "function": record.funcName,
             "line": record.lineno,
         }
-        if not is_moment(record.created) or not _is_usual(record):
+        if not is_moment(record.created) or not _is_usual(record, document["level"]):
             self._mend(document, record)
         extras = self._extras(record)
         given = self._given(extras) if extras else extras
@@ -217,7 +218,7 @@ class Documents:
         extras = {key: value for key, value in attributes.items() if key not in STANDARD}
         return {
             "timestamp": timestamp_of(moment),
-            "level": text_of(attributes.get("levelname") or "NOTSET", KEY_LIMIT),
+            "level": text_of(capture[LEVEL] or attributes.get("levelname") or "NOTSET", KEY_LIMIT),
             "message": plainer.plain(text_of(attributes.get("msg"), self.limit)),
             "logger": text_of(attributes.get("name"), KEY_LIMIT),
             "log_id": capture[LOG_ID],
@@ -226,11 +227,11 @@ class Documents:
         }
 
 
-def _is_usual(record: logging.LogRecord) -> bool:
-    """Say whether the record's own attributes have the types that the logging module gives them."""
+def _is_usual(record: logging.LogRecord, level: Any) -> bool:
+    """Say whether level and other attributes of the record have the types that the logging module gives them."""
     return (
-        type(record.levelname) is str
-        and record.levelname != ""
+        type(level) is str
+        and level != ""
         and type(record.name) is str
         and type(record.module) is str
         and type(record.funcName) is str

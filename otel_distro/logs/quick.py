@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from otel_distro.logs.capture import LOG_ID, PIECES, PRIVATE, REQUEST_ID, SPAN_ID, TRACE_ID, USER_ID
+from otel_distro.logs.capture import LEVEL, LOG_ID, PIECES, PRIVATE, REQUEST_ID, SPAN_ID, TRACE_ID, USER_ID
 from otel_distro.logs.fields import EARLIEST, FIELDS, LATEST, RESERVED, STANDARD, STANDARD_COUNT
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT
 from otel_distro.redaction import Redactor
@@ -83,8 +83,8 @@ class Quick:
             raise TypeError
         message = self._message(attributes["msg"], attributes["args"])
         place = (
-            attributes["name"], attributes["levelname"], attributes["module"], attributes["funcName"],
-            attributes["lineno"],
+            attributes["name"], capture[LEVEL] or attributes["levelname"], attributes["module"],
+            attributes["funcName"], attributes["lineno"],
         )  # fmt: skip
         if place[4].__class__ is not int:  # 7.0 would find the pieces of 7
             raise TypeError

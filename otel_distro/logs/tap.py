@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from otel_distro.logs.capture import PRIVATE, SIZE, TAPPED, CapturingFactory, capture_of
+from otel_distro.logs.capture import LEVEL, PRIVATE, SIZE, TAPPED, CapturingFactory, capture_of
 
 
 class OwnLevel(int):
@@ -66,12 +66,14 @@ class Tap:
         root: Final = logging.root
 
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802 -- stands for it
-            if not self.sinks:
+            if not self.sinks and self.console is None:
                 original(logger, record)
                 return
             found = getattr(record, PRIVATE, None)
             capture = found if type(found) is list and len(found) == SIZE else capture_of(record)
             seen, capture[TAPPED] = capture[TAPPED], True
+            if not seen:
+                capture[LEVEL] = record.levelname  # a formatter that colours it changes it for all who come after it
             level = root.level
             try:
                 # A record without our mark, or seen before, was made elsewhere: no root level of ours let it through.

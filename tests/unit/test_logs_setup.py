@@ -85,6 +85,39 @@ def test_calling_it_twice_doubles_nothing(
     assert len(root.handlers) == 2
 
 
+class Colouring(logging.Formatter):
+    """Colours the level as the recipes for it do: in the record, which all handlers share."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.levelname = f"\x1b[31m{record.levelname}\x1b[0m"
+        return super().format(record)
+
+
+@pytest.mark.parametrize("ours", [("file",), ("console",), ("otlp",), ("console", "file", "otlp")], ids="-".join)
+def test_a_formatter_of_the_application_that_colours_the_level_colours_it_for_itself_alone(
+    ours: tuple[str, ...], tmp_path: Path, root: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(Colouring("%(levelname)s %(message)s"))
+    root.handlers[:] = [handler]
+    provider, exporter = exporting()
+    variables = {"LOG_FORMAT": "json"} if "console" in ours else {}
+    variables |= {"LOG_FILE": str(tmp_path / "app.log")} if "file" in ours else {}
+    configure_logging(settings(**variables), provider if "otlp" in ours else None)
+    logging.getLogger("shop").error("no %s", {"a": 1})
+    try:
+        1 / 0  # noqa: B018 -- an error
+    except ZeroDivisionError:
+        logging.getLogger("shop").exception("no")
+    shown = capsys.readouterr()
+    assert shown.err.startswith("\x1b[31mERROR\x1b[0m no {'a': 1}\n")
+    levels = [document["level"] for document in read(shown.out)]
+    if "file" in ours:
+        levels += [document["level"] for document in read((tmp_path / "app.log").read_text())]
+    levels += [found.log_record.severity_text for found in exporter.get_finished_logs()]
+    assert levels == ["ERROR"] * 2 * len(ours)
+
+
 def test_a_second_call_without_a_file_keeps_the_file(tmp_path: Path) -> None:
     setup_logging(log_file=tmp_path / "one.log")
     setup_logging(logging.DEBUG).debug("hello")
