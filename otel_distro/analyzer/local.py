@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -72,13 +73,13 @@ class LocalStore:
             # Lines that come between the two looks are in both.
             latest = list(self.search(Query(where, limit=last))) if last else []
             yield from reversed(latest)
-            shown = {str(document.get("log_id")) for document in latest}
+            shown = {_known_by(document) for document in latest}
             while True:
                 for line in files.lines():
                     document = parsed(line.decode("utf-8", "replace"))
                     if document is None or not isinstance(document.get("timestamp"), str):
                         self._skipped += 1
-                    elif holds(document, where) and str(document.get("log_id")) not in shown:
+                    elif holds(document, where) and _known_by(document) not in shown:
                         yield document
                 yield None
                 time.sleep(PAUSE)
@@ -112,6 +113,12 @@ class LocalStore:
 
     def close(self) -> None:
         """Do nothing: no file or connection is held between questions."""
+
+
+def _known_by(document: Document) -> str:
+    """Return what tells a document from all others: lines that this package has not written have no `log_id`."""
+    log_id = document.get("log_id")
+    return log_id if isinstance(log_id, str) else json.dumps(document)
 
 
 def _number(connection: Any, statement: str) -> int:

@@ -388,3 +388,14 @@ def test_several_threads_may_ask_one_analyzer(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == dict.fromkeys(range(4), 100)
+
+
+def test_lines_without_a_log_id_are_followed_each_once(tmp_path: Path) -> None:
+    documents = [{"timestamp": f"2026-11-24T09:00:0{n}.000000Z", "level": "INFO", "message": f"{n}"} for n in range(6)]
+    path = write_log(tmp_path / "app.log", documents[:3])
+    followed = analyzer_of(path).follow(2)
+    first = [next(followed) for _ in range(3)]
+    with path.open("a") as file:
+        file.writelines(f"{json.dumps(document)}\n" for document in documents[3:])
+    assert [*first, *(next(followed) for _ in range(3))] == [*documents[1:3], None, *documents[3:]]
+    followed.close()  # type: ignore[attr-defined]
