@@ -6,6 +6,7 @@ Both are context variables: each thread, greenlet (with gevent's contextvars sup
 from __future__ import annotations
 
 import os
+import sys
 from contextvars import ContextVar
 from functools import cache
 from typing import Final
@@ -28,10 +29,22 @@ def new_request_id() -> str:
     try:
         return waiting_ids.pop()
     except IndexError:
+        if forks_unseen():
+            return os.urandom(16).hex()
         _follow_forks()
         digits = os.urandom(16 * _AT_ONCE).hex()
         waiting_ids.extend(digits[start : start + 32] for start in range(32, len(digits), 32))
         return digits[:32]
+
+
+def forks_unseen() -> bool:
+    """Say whether this process may be forked without Python's knowledge: by uWSGI, whose worker it is not yet.
+
+    What is drawn at random here and kept would be the same in every worker.
+    """
+    uwsgi = sys.modules.get("uwsgi")
+    # Before uWSGI has filled its module, and where another has that name, there is none.
+    return uwsgi is not None and not getattr(uwsgi, "worker_id", int)()
 
 
 @cache

@@ -38,6 +38,8 @@ class _LogIds:
         return f"{self._prefix or self._begin()}{self._next():012x}"
 
     def _begin(self) -> str:
+        if context.forks_unseen():
+            return os.urandom(10).hex()
         os.register_at_fork(after_in_child=self._renew)
         self._renew()
         return self._prefix
@@ -71,7 +73,8 @@ class CapturingFactory:
         self._before: Any = logging.getLogRecordFactory()
         self._active = True
         # In the place of the logging module's own, one that is quicker.
-        self._quick = Maker(captured) if self._before is logging.LogRecord else None
+        stock = self._before is logging.LogRecord and not context.forks_unseen()  # it keeps the process's id
+        self._quick = Maker(captured) if stock else None
         self._factory = self._quick.make if self._quick is not None and self._quick.is_like_stock() else self._made
 
     def _made(self, name: Any, *args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.drive import send
 from tests.processes import ROOT, AppProcess
 from tests.served import WSGI, Served
+from tests.support import free_port, request, wait_until
 
 # uWSGI embeds Python, so `opentelemetry-instrument` reaches it by PYTHONPATH alone. With --enable-threads it sets up
 # Python's lock: without it no thread but a request's own ever runs, neither the page's nor an exporter's.
@@ -82,3 +86,50 @@ def test_processes_that_are_killed_keep_their_counts(served: Served, loaded: lis
         served.processes(3)
         tallies = [served.drive_and_kill(250) for _ in range(2)]
         served.check_within(app, *tallies)
+
+
+_LOGGING = """
+import logging
+import os
+
+import otel_distro
+
+logging.basicConfig(format="process %(process)d")
+otel_distro.setup_logging(log_file="x.log")
+log = logging.getLogger("app")
+log.warning("loaded")
+
+
+def application(environ, start_response):
+    log.warning("answers", extra={"pid": os.getpid()})
+    start_response("200 OK", [])
+    return [otel_distro.context.new_request_id().encode()]
+
+
+otel_distro.context.new_request_id()
+"""
+
+
+def test_what_workers_log_after_a_set_up_before_the_fork_has_ids_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(_LOGGING, encoding="utf-8")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    command = ("uwsgi", "--http-socket", f"127.0.0.1:{port}", "--module", "app", "--master", "--processes", "3")
+    with AppProcess([*command, "--die-on-term", "--disable-logging"], {}, cwd=tmp_path) as app:
+        app.wait_for_http(url)
+
+        def documents() -> list[dict[str, Any]]:
+            return [json.loads(line) for line in (tmp_path / "x.log").read_bytes().splitlines()]
+
+        def all_have_answered() -> bool:
+            send(url, 12, 6)
+            return len({document.get("pid") for document in documents()} - {None}) == 3
+
+        wait_until(all_have_answered, what="an answer of each worker")
+        # Each of its workers had drawn the same ones: Elasticsearch would have kept one of three.
+        ids = [document["log_id"] for document in documents()]
+        assert len(set(ids)) == len(ids)
+        requests = [request(url).text for _ in range(30)]
+        assert len(set(requests)) == len(requests)
+        told = {int(line.split()[1]) for line in app.output.splitlines() if line.startswith("process ")}
+        assert told >= {document["pid"] for document in documents() if "pid" in document}

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextvars
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_distro.context import accepted_request_id, get_request_id, new_request_id, request_id, set_user, user_id
+from otel_distro.context import (
+    accepted_request_id,
+    forks_unseen,
+    get_request_id,
+    new_request_id,
+    request_id,
+    set_user,
+    user_id,
+    waiting_ids,
+)
 
 
 @given(st.text(max_size=200))
@@ -22,6 +33,25 @@ def test_an_accepted_id_is_always_visible_ascii_of_at_most_128_characters(candid
 
 def test_new_ids_differ() -> None:
     assert len({new_request_id() for _ in range(1000)}) == 1000
+
+
+def test_nothing_waits_in_a_process_of_uwsgi_that_its_workers_would_have_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = 0
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(worker_id=lambda: worker))
+    waiting_ids.clear()
+    assert len({new_request_id() for _ in range(10)}) == 10
+    assert waiting_ids == []
+    worker = 1
+    new_request_id()
+    assert waiting_ids
+
+
+@pytest.mark.parametrize("module", [None, ModuleType("uwsgi")], ids=["none", "one that nobody has filled"])
+def test_only_uwsgi_forks_without_a_word(module: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not forks_unseen()
+    if module is not None:
+        monkeypatch.setitem(sys.modules, "uwsgi", module)
+        assert forks_unseen(), "it is filled before the application is loaded, and forks later"
 
 
 @pytest.mark.parametrize(
