@@ -6,6 +6,7 @@ Each exporter starts by itself through `isolated(part, start)`: one that raises 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -51,10 +52,14 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated, out
 
 
 def start_metrics(settings: Settings, resource: Resource, isolated: Isolated, outlets: list[Any]) -> None:
-    """Make the global meter provider with its readers, and serve the page; no provider where no exporter is named."""
+    """Make the global meter provider with its readers, and serve the page; no provider where no exporter is named.
+
+    Where the application has a page already, by `start_metrics_server` or `metrics_app`, its provider gets the others.
+    """
     wanted = _names(settings.metrics_exporters)
     readers: list[Any] = []
-    if "prometheus" in wanted:
+    page_is_there = "prometheus" in wanted and _page_is_attached()
+    if "prometheus" in wanted and not page_is_there:
         readers.append(isolated("metrics exporter 'prometheus'", lambda: _page_reader(settings)))
     others = tuple(name for name in wanted if name != "prometheus")
     for exporter in _started("metrics", others, settings, isolated):
@@ -62,6 +67,14 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated, ou
         if hasattr(readers[-1], "hurry"):
             outlets.append(readers[-1])
     readers = [reader for reader in readers if reader is not None]
+    if page_is_there:
+        from opentelemetry.metrics import get_meter_provider
+
+        there: Any = get_meter_provider()
+        for reader in readers:
+            there.add_metric_reader(reader)
+        isolated("the metrics page", lambda: _serve_page(settings))
+        return
     if not readers:
         return
     from opentelemetry.metrics import set_meter_provider
@@ -159,6 +172,11 @@ def _encode_by_hand(signal: str, exporter: Any) -> None:
         from otel_distro import otlp_logs
 
         otlp_logs.install(exporter)
+
+
+def _page_is_attached() -> bool:
+    server = sys.modules.get("otel_distro.metrics.server")
+    return server is not None and server.page_service.attached
 
 
 def _page_reader(settings: Settings) -> Any:

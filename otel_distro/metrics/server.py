@@ -64,6 +64,12 @@ class PageService:
         self._ticker = Ticker(self.tick)
         self._observed = 0.0
         self._observes_process = False
+        self._fed = True
+
+    @property
+    def attached(self) -> bool:
+        """Whether the page's reader has been made, and a meter provider feeds it."""
+        return self._reader is not None and self._fed
 
     @property
     def folder(self) -> str:
@@ -81,7 +87,7 @@ class PageService:
         """Make sure that the global meter provider feeds the page; False where it is not the SDK's and so cannot."""
         with self._lock:
             if self._reader is not None:
-                return True
+                return self._fed
             provider = get_meter_provider()
             if isinstance(provider, MeterProvider):
                 provider.add_metric_reader(self.reader(settings, port))
@@ -92,10 +98,10 @@ class PageService:
                 except ValueError:  # the variable has a text that the SDK does not take
                     provider = MeterProvider([reader], exemplar_filter=exemplar_filter(settings.exemplar_filter))
                 set_meter_provider(provider)
-            if get_meter_provider() is not provider:
-                return False
-            self.observe_process()
-            return True
+            self._fed = get_meter_provider() is provider
+            if self._fed:
+                self.observe_process()
+            return self._fed
 
     def observe_process(self) -> None:
         """Have the process itself observed, once the provider that feeds the page is in force; twice is as once."""

@@ -17,7 +17,7 @@ from otel_distro.delivery.plain_http import PlainTransport
 from otel_distro.errors import InputError
 from otel_distro.internals.otlp import exporter_over
 from otel_distro.settings import Settings
-from tests.processes import AppProcess
+from tests.processes import AppProcess, clean_environment
 from tests.support import free_port
 
 
@@ -109,6 +109,30 @@ def test_series_are_limited_and_recorded_fast_where_no_page_is() -> None:
     points, fast = done.stdout.splitlines()
     assert points == str(["{'name': 'a'}3", "{'name': 'b'}3", "{'otel.metric.overflow': True}6"])
     assert fast == "True"
+
+
+def test_a_page_that_is_there_already_stays_and_the_others_get_its_provider() -> None:
+    program = """
+import urllib.request
+import otel_distro
+server = otel_distro.start_metrics_server(0)
+jobs = otel_distro.counter("jobs")
+jobs.inc(3)
+otel_distro.configure()
+jobs.inc(4)
+for port in (server.port, __import__("os").environ["OTEL_EXPORTER_PROMETHEUS_PORT"]):
+    page = urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=30).read().decode()
+    print([line for line in page.splitlines() if line.startswith("jobs_total")])
+"""
+    env = clean_environment(
+        {"OTEL_METRICS_EXPORTER": "prometheus,console", "OTEL_EXPORTER_PROMETHEUS_PORT": str(free_port())}
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, env=env
+    )
+    assert done.stdout.count("['jobs_total 7']") == 2
+    assert '"name": "jobs"' in done.stdout
+    assert done.stderr == ""
 
 
 def test_contribs_logging_is_loaded_by_the_application_alone_and_exports_nothing_then() -> None:
