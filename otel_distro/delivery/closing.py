@@ -39,11 +39,14 @@ class Closing(ABC):
 
     def hurry(self, deadline: float) -> None:
         """Begin to send all, to be done by the deadline (`time.monotonic`)."""
-        self.sender.hurry(deadline)
-        self._waiter = self._worker.ask()
+        if not self._closed:
+            self.sender.hurry(deadline)
+            self._waiter = self._worker.ask()
 
     def wait(self, deadline: float) -> None:
         """Wait for it, and give up what is not sent by then."""
+        if self._closed:  # by the application's own call: nothing waits, and nobody would answer
+            return
         if not self._waiter.acquire(timeout=max(0.0, deadline - monotonic())):
             self._give_up()
         self.sender.relax()
@@ -67,7 +70,7 @@ class Closing(ABC):
 
     def flush(self, seconds: float) -> bool:
         """Wait until all has been sent or given up, at most so long; say whether that is so."""
-        return bool(self._worker.ask().acquire(timeout=max(0.0, seconds)))
+        return self._closed or bool(self._worker.ask().acquire(timeout=max(0.0, seconds)))
 
     @abstractmethod
     def _work(self, rung: bool, everything: bool) -> None:

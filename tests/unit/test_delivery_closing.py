@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 
 from otel_distro.delivery.closing import Closing
 from otel_distro.delivery.sender import Sender
@@ -71,6 +72,20 @@ def test_a_second_end_does_nothing() -> None:
     work.end()
     work.close()
     assert (work.done, exporter.shutdowns) == ([True], 1)
+
+
+def test_the_end_of_a_process_waits_for_nothing_that_the_application_has_ended() -> None:
+    exporter = Exporter()
+    work = Work(exporter, limit=20)
+    work.gate.set()
+    work.end()
+    begin = monotonic()
+    assert work.flush(30)
+    work.hurry(begin + 30)
+    work.wait(begin + 30)
+    work.close()
+    assert monotonic() - begin < 20
+    assert (work.done, work.given_up, exporter.shutdowns) == ([True], 0, 1)
 
 
 def test_a_flush_says_whether_all_is_done() -> None:
