@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -66,6 +68,8 @@ class Worker:
     def _run(self) -> None:
         from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+        if "uwsgi" in sys.modules:  # as in `metrics.election.take_no_signals`
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         bell, waiters = self._bell, self._waiters
         # What exporting itself calls and logs is neither traced nor exported.
         with suppress_instrumentation():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +62,15 @@ class Seat:
         self._inherited = True
 
 
+def take_no_signals() -> None:
+    """Leave signals to the other threads, where the server has handlers of its own in C.
+
+    uWSGI's end Python in whatever thread they run, and Python waits for its main thread then: the worker would hang.
+    """
+    if "uwsgi" in sys.modules:
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+
+
 class Ticker:
     """Calls a function about once a second in a daemon thread, from `start` on; what it raises ends nothing."""
 
@@ -81,6 +92,7 @@ class Ticker:
         self._stop.set()
 
     def _run(self) -> None:
+        take_no_signals()
         stop = self._stop
         while not stop.wait(self._seconds):
             try:

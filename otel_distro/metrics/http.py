@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.clients import Client, Clients
+from otel_distro.metrics.election import take_no_signals
 from otel_distro.metrics.prometheus import chosen_format
 
 PATHS: Final = ("/", "/metrics")
@@ -42,13 +43,12 @@ class MetricsServer:
         self._server = _Server(page, family, address, self._access)
         self.host = host
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": _POLL_SECONDS},
-            name="otel-distro-metrics",
-            daemon=True,
-        )
+        self._thread = threading.Thread(target=self._serve, name="otel-distro-metrics", daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        take_no_signals()  # nor do the threads of the clients, which this one starts
+        self._server.serve_forever(poll_interval=_POLL_SECONDS)
 
     @property
     def url(self) -> str:

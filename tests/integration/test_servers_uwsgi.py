@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,27 @@ def served(tmp_path: Path) -> Served:
     return Served(tmp_path)
 
 
-def uwsgi(served: Served, *options: str) -> AppProcess:
-    module, _, name = WSGI.partition(":")
+def uwsgi(served: Served, *options: str, app: str = WSGI, env: Mapping[str, str] | None = None) -> AppProcess:
+    module, _, name = app.partition(":")
     return served.started(
         *("uwsgi", "--http-socket", f"127.0.0.1:{served.port}", "--module", module, "--callable", name),
         *("--master", "--processes", "3", "--enable-threads", "--die-on-term", "--need-app", "--disable-logging"),
         *("--pythonpath", str(ROOT), *options),
+        env=env,
     )
 
 
 def threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def without_signals(pid: int) -> bool:
+    """Say whether a process has threads beside the main one, and all of them block what ends a worker."""
+    others = [task for task in Path(f"/proc/{pid}/task").iterdir() if task.name != str(pid)]
+    masks = [int((task / "status").read_text().partition("SigBlk:")[2].split()[0], 16) for task in others]
+    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+    # The watcher, what sends spans and logs; one serves the page besides.
+    return len(masks) > 2 and all(mask >> (number - 1) & 1 for mask in masks for number in wanted)
 
 
 @pytest.fixture(params=LOADED, ids=list(LOADED))
@@ -55,6 +67,14 @@ def test_the_master_runs_no_thread_that_a_fork_could_stop_halfway(served: Served
         assert threads(app.pid) == 1
         # The page's watcher, beside the thread for requests.
         assert all(threads(worker) > 1 for worker in workers)
+
+
+def test_the_signals_that_end_a_worker_come_to_the_thread_that_can_end_it(served: Served, loaded: list[str]) -> None:
+    """As systemd sends one to each process, a worker gets two, the master's besides; another thread takes one."""
+    with uwsgi(served, *loaded, env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}):
+        workers = served.processes(3)
+        for worker in workers:
+            wait_until(lambda: without_signals(worker), what="threads that take no signals")  # noqa: B023 -- called at once
 
 
 def test_one_process_without_a_master_is_counted(served: Served) -> None:
