@@ -11,7 +11,7 @@ from opentelemetry.metrics import get_meter_provider
 from otel_distro.errors import InputError
 from otel_distro.metrics.access import Access
 from otel_distro.metrics.prometheus import chosen_format
-from otel_distro.metrics.server import page_service
+from otel_distro.metrics.server import left_to_workers, page_service
 from otel_distro.settings import Settings
 
 Environ: TypeAlias = MutableMapping[str, Any]
@@ -37,13 +37,17 @@ class MetricsApp:
             self._access = Access.from_settings(settings)
         except InputError as error:
             _logger.warning("the metrics page of this application stays shut: %s", error)
-        if not page_service.attach(settings, settings.prometheus_port):
+        self._settings = settings
+        if not left_to_workers(self._attach):
+            self._attach()
+
+    def _attach(self) -> None:
+        if not page_service.attach(self._settings, self._settings.prometheus_port):
             _logger.warning(
                 "the metrics page of this application lacks its metrics: the meter provider of this process is %s, "
                 "which no page can read; call metrics_app before it is set",
                 type(get_meter_provider()).__qualname__,
             )
-        self._settings = settings
 
     @overload
     def __call__(self, scope: Environ, receive: Callable[..., Any], /) -> Iterable[bytes]: ...

@@ -7,8 +7,10 @@ import errno
 import logging
 import os
 import socket
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -236,12 +238,22 @@ class PageService:
 page_service: Final = PageService()
 
 
+def left_to_workers(call: Callable[[], object]) -> bool:
+    """Have `call` called in each worker instead, where uWSGI has not forked them yet; False everywhere else."""
+    if "uwsgi" not in sys.modules:
+        return False
+    from otel_distro.metrics import workers
+
+    return workers.left_to_workers(call)
+
+
 def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsServer | None:
     """Serve the metrics page at `http://localhost:<port>/metrics` and print the address; return the server.
 
     `host` is by default `OTEL_EXPORTER_PROMETHEUS_HOST`, that is localhost; port 0 takes a free one. Works with and
     without the prefix command. A second call for a port, a port that another process of the service serves already, or
-    one that somebody else has, is one clear message and None: nothing is raised.
+    one that somebody else has, is one clear message and None: nothing is raised. Before uWSGI forks, it is left to the
+    workers.
     """
     settings = Settings.current()
     if settings.disabled:
@@ -249,6 +261,9 @@ def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsSe
         return None
     if not isinstance(port, int) or not 0 <= port <= 65535:
         _logger.warning("metrics are not served: port=%.100r is not a whole number from 0 to 65535", port)
+        return None
+    if left_to_workers(lambda: start_metrics_server(port, host)):
+        print(f"Metrics will be served on port {port} by a worker", flush=True)  # noqa: T201 -- the same
         return None
     if not page_service.attach(settings, port):
         _logger.warning(

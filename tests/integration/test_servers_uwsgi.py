@@ -14,7 +14,7 @@ import pytest
 from tests.drive import send
 from tests.processes import ROOT, AppProcess
 from tests.served import WSGI, Served
-from tests.support import free_port, request, wait_until
+from tests.support import free_port, request, wait_for_http, wait_until
 
 # uWSGI embeds Python, so `opentelemetry-instrument` reaches it by PYTHONPATH alone. With --enable-threads it sets up
 # Python's lock: without it no thread but a request's own ever runs, neither the page's nor an exporter's.
@@ -75,6 +75,25 @@ def test_the_signals_that_end_a_worker_come_to_the_thread_that_can_end_it(served
         workers = served.processes(3)
         for worker in workers:
             wait_until(lambda: without_signals(worker), what="threads that take no signals")  # noqa: B023 -- called at once
+
+
+@pytest.mark.parametrize("asked", ["a page inside of it", "a page on a port of its own"])
+def test_what_an_application_asks_for_when_it_is_loaded_is_done_in_each_process(
+    served: Served, loaded: list[str], asked: str
+) -> None:
+    """Done before the fork, the processes would share one file, and each would write over what another has counted."""
+    app, port = "tests.data.apps.counted_pages:app", free_port()
+    env = {"PAGE_PORT": str(port)} if asked.endswith("own") else {}
+    with uwsgi(served, *loaded, app=app, env=env) as run:
+        workers = served.processes(3)
+        for worker in workers:
+            maps = Path(f"/proc/{worker}/maps").read_text().splitlines()
+            (mapped,) = {line.split("/")[-1] for line in maps if ".cells" in line}
+            assert mapped.startswith(f"{worker}-")
+        served.check_exact(run, served.drive(400))
+        page = f"http://127.0.0.1:{port}/metrics" if env else served.url.replace("/work", "/metrics")
+        assert f'work_total{{kind="request"}} {len(served.ledger.entries())}' in wait_for_http(page).text
+        assert "did not start" not in run.output, run.report
 
 
 def test_one_process_without_a_master_is_counted(served: Served) -> None:
