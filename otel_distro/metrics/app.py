@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 from opentelemetry.metrics import get_meter_provider
 
@@ -20,6 +20,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
 
 _logger = logging.getLogger(__name__)
+# Below the path that it is mounted on there are as many as a client likes to ask for.
+_MOST_PATHS: Final = 4
 _REASONS = {200: "200 OK", 401: "401 Unauthorized", 405: "405 Method Not Allowed", 503: "503 Service Unavailable"}
 
 
@@ -33,6 +35,7 @@ class MetricsApp:
     def __init__(self) -> None:
         settings = Settings.current()
         self._access: Access | None = None
+        self._paths: set[str] = set()
         try:
             self._access = Access.from_settings(settings)
         except InputError as error:
@@ -60,13 +63,23 @@ class MetricsApp:
         return self._wsgi(scope, receive) if send is None else self._asgi(scope, receive, send)
 
     def _wsgi(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["otel_distro.route"] = (environ.get("SCRIPT_NAME") or "") + (environ.get("PATH_INFO") or "") or "/"
+        self._tell_route(environ)
         method = environ.get("REQUEST_METHOD", "")
         status, headers, body = self._answer(
             method, environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_AUTHORIZATION", "")
         )
         start_response(_REASONS[status], headers)
         return [] if method == "HEAD" else [body]
+
+    def _tell_route(self, environ: Environ) -> None:
+        """Name the path to the hook that counts the request, as one that no route matches where there are too many."""
+        mounted, below = environ.get("SCRIPT_NAME") or "", environ.get("PATH_INFO") or ""
+        path = mounted + below or "/"
+        if below.strip("/") and path not in self._paths:
+            if len(self._paths) >= _MOST_PATHS:
+                return
+            self._paths.add(path)
+        environ["otel_distro.route"] = path
 
     async def _asgi(self, scope: Environ, _receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -108,6 +108,23 @@ def test_mounted_in_flask_it_is_counted_under_its_own_path() -> None:
     assert found.value("http_requests", method="GET", endpoint="/metrics", status="200") == 1
 
 
+def test_paths_below_it_that_a_client_makes_up_are_no_endpoints_of_their_own() -> None:
+    app = Flask("shop")
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/metrics": otel_distro.metrics_app()})  # type: ignore[method-assign]
+    hook.install(classic_metrics=True)
+    try:
+        with reading() as found:
+            for number in range(50):
+                assert app.test_client().get(f"/metrics/{number}").status_code == 200
+            assert app.test_client().get("/metrics").status_code == 200
+    finally:
+        hook.uninstall()
+    endpoints = [f"/metrics/{number}" for number in range(50)]
+    own = sum(found.value("http_requests", method="GET", endpoint=endpoint, status="200") for endpoint in endpoints)
+    assert (own, found.value("http_requests", method="GET", endpoint="/metrics", status="200")) == (4, 1)
+    assert found.value("http_requests", method="GET", endpoint="(unmatched)", status="200") == 46
+
+
 def test_an_asgi_scope_of_another_kind_is_left_alone() -> None:
     async def never(*_: Any) -> Any:
         raise AssertionError("nothing is to be received or sent")
