@@ -305,8 +305,14 @@ def serve_page(settings: Settings) -> MetricsServer | None:
 def warn_not_served(host: str, port: int, error: Exception) -> None:
     """Warn that a page is not served."""
     reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-        reason += "; name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
-    elif isinstance(error, OSError):
-        reason += "; free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT)"
+    if isinstance(error, OSError):
+        reason += f"; {_mend(error)}"
     _logger.warning("metrics are not served on %s:%s: %s; the application runs on", host, port, reason)
+
+
+def _mend(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
+    if error.filename:  # of the folder that the processes share
+        return f"let this process write to {error.filename}, or name another folder (OTEL_DISTRO_PROMETHEUS_DIR)"
+    return "free the port or choose another one (OTEL_EXPORTER_PROMETHEUS_PORT)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -11,7 +12,13 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.metrics import get_meter
 
-from otel_distro.metrics.server import PageService, page_service, serve_page, start_metrics_server
+from otel_distro.metrics.server import (
+    PageService,
+    page_service,
+    serve_page,
+    start_metrics_server,
+    warn_not_served,
+)
 from otel_distro.settings import Settings
 from tests.processes import AppProcess
 from tests.support import free_port, request
@@ -79,10 +86,18 @@ def test_a_disabled_sdk_serves_nothing(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "OTEL_SDK_DISABLED=true" in capsys.readouterr().out
 
 
-def test_a_host_that_does_not_exist_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    assert start_metrics_server(0, "nowhere.invalid") is None
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_a_host_that_is_none_of_this_machine_is_one_warning(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert start_metrics_server(0, host) is None
     assert len(caplog.records) == 1
-    assert "nowhere.invalid" in caplog.text
+    assert f"not served on {host}:0: " in caplog.text
+    assert "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)" in caplog.text
+    assert "free the port" not in caplog.text
+
+
+def test_a_seat_that_cannot_be_written_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    warn_not_served("localhost", 9464, PermissionError(errno.EACCES, "Permission denied", "/run/shop/port-9464.seat"))
+    assert "Permission denied; let this process write to /run/shop/port-9464.seat" in caplog.text
 
 
 def test_without_a_reader_there_is_nothing_to_serve() -> None:
