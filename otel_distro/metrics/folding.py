@@ -55,7 +55,8 @@ def fold(folder: Path, limits: Limits | None = None) -> None:
             except (OSError, ValueError):
                 continue  # left where it is: the page has warned of it
         absorbed.append(name)
-    if absorbed and _write(folder, sums, absorbed):
+    if absorbed:
+        _write(folder, sums, absorbed)
         for name in absorbed:
             (folder / name).unlink(missing_ok=True)
         if limits is not None:
@@ -87,14 +88,14 @@ def _parts(values: list[float]) -> list[float]:
         rest.append(-part)
 
 
-def _write(folder: Path, sums: _Sums, absorbed: list[str]) -> bool:
-    """Put a new file in the place of the last one; False where there is no room for it, and all stays as it is."""
+def _write(folder: Path, sums: _Sums, absorbed: list[str]) -> None:
+    """Put a new file in the place of the last one; raises OSError where there is no room, and all stays as it is."""
     new = folder / "folding"
     for leftover in (new, new.with_suffix(".new")):
         leftover.unlink(missing_ok=True)
     file = CellFile(new)
     try:
-        store = CellStore(lambda: file)
+        store = CellStore(lambda: file, spills=False)
         file.add(series_text(0, tuple((name, "") for name in absorbed), "absorbed"), 0)
         for (stream, labels), lasting in sums.items():
             first, *more = _parts(lasting.values)
@@ -103,11 +104,10 @@ def _write(folder: Path, sums: _Sums, absorbed: list[str]) -> bool:
                 # Counts once, in the first entry; an observed value is there by its time.
                 rest = lasting.cells[1:] if stream.kind == streams.OBSERVED_COUNTER else []
                 _fill(store.cells(stream, labels), [part, *rest])
-        if store.overflow is not None:
-            new.unlink()
-            return False
         new.replace(folder / FOLDED)
-        return True
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     finally:
         file.close()
 

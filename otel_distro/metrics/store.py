@@ -17,12 +17,14 @@ class CellStore:
     """Gives each series its cells; the file is made with the first one.
 
     Thread-safe. In a forked child call `after_fork` before anything else: the child begins with a file of its own. A
-    folder or disk that takes no more gives one warning; what comes after is kept in the memory of this process alone.
-    Its lock is reentrant, as who takes that warning may measure in turn, and so may a finalizer or signal handler.
+    folder or disk that takes no more gives one warning; what comes after is kept in the memory of this process alone,
+    or raises OSError where nothing is to be kept there (`spills`). Its lock is reentrant, as who takes that warning may
+    measure in turn, and so may a finalizer or signal handler.
     """
 
-    def __init__(self, new_file: Callable[[], CellFile] | None = None) -> None:
+    def __init__(self, new_file: Callable[[], CellFile] | None = None, *, spills: bool = True) -> None:
         self._new_file = new_file
+        self._spills = spills
         self._lock = threading.RLock()
         self._numbers: dict[Stream, int] = {}
         self._inherited: list[CellFile] = []
@@ -73,6 +75,8 @@ class CellStore:
                 self.file = self._new_file() if self._new_file else CellFile(None)
             return self.file.add(text, cells)
         except OSError as error:
+            if not self._spills:
+                raise
             where = self.file.path if self.file and self.file.path else "the folder of shared metrics"
             overflow = CellFile(None)
             for stream, number in self._numbers.items():

@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.reader import PrometheusReader
-from otel_distro.metrics.shared import CellFile, is_alive
+from otel_distro.metrics.shared import SEGMENT, CellFile, is_alive
 from otel_distro.metrics.store import CellStore
 from tests.shared_metrics import COUNTER, HISTOGRAM, Worker, in_child, merger, samples
 
@@ -129,6 +129,29 @@ def test_on_a_full_disk_what_ended_processes_left_stays_on_the_page(tmp_path: Pa
         (tmp_path / "other").unlink()
         for _ in range(2):
             assert samples(reader) == {("hits_total", ()): 15}
+
+    in_child(child)
+
+
+def test_a_disk_with_room_for_a_part_of_a_folding_alone_costs_one_warning_of_it(tmp_path: Path) -> None:
+    def child() -> None:
+        _shrink_disk(tmp_path)
+        worker = Worker(tmp_path, "1-x")
+        for number in range(1500):
+            worker.record(COUNTER, 1, ("number", str(number)))
+        worker.die()
+        with suppress(OSError), (tmp_path / "other").open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        os.truncate(tmp_path / "other", (tmp_path / "other").stat().st_size - SEGMENT)
+        reader = merger(tmp_path)
+        with _messages() as messages:
+            for _ in range(3):
+                assert sum(samples(reader).values()) == 1500
+        # None where the disk could not be made smaller, but only what a file may take.
+        assert len(messages) <= 1, messages
+        assert all("cannot be folded" in message for message in messages), messages
+        assert not list(tmp_path.glob("folding*"))
 
     in_child(child)
 
