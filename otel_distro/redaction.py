@@ -11,12 +11,14 @@ REDACTED: Final = "[redacted]"
 
 # Compared without case, `-`, `_`, `.` and spaces, so that X-Api-Key, x_api_key and xApiKey are one name.
 NAMES: Final = frozenset(
-    ("pwd", "userpwd", "cvv", "cvv2", "cvc", "cvc2", "securitycode", "ccnumber", "credentials", "jwt", "sessionid")
+    ("pwd", "userpwd", "cvv", "cvc", "securitycode", "ccnumber", "credentials", "jwt", "sessionid", "cookies")
 )
-# A name that ends so is masked too: db_password, refresh_token, HTTP_AUTHORIZATION, Set-Cookie. Plurals are not:
-# max_tokens is a number that people need.
+# A name that ends so, or so with a number, is masked too: db_password, password2, refresh_token, HTTP_AUTHORIZATION,
+# Set-Cookie. Plurals are not: max_tokens is a number that people need.
 ENDINGS: Final = (
     "password",
+    "passwordconfirm",
+    "passwordconfirmation",
     "passwd",
     "passphrase",
     "secret",
@@ -62,12 +64,13 @@ _HINTS: Final = (
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 
 _KEYS: Final = (
-    r"password|passwd|passphrase|secret|token|api[-_]?key|private[-_]?key|secret[-_]?key|access[-_]?key"
-    r"|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
-    r"|(?<![a-z0-9])(?:pwd|cvv2?|cvc2?|security[-_]?code|jwt|session[-_]?id)"
+    r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|secret|token"
+    r"|api[-_]?key|private[-_]?key|secret[-_]?key|access[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
+    r"|(?<![a-z0-9])(?:pwd|cvv|cvc|security[-_]?code|jwt|session[-_]?id)"
 )
-# What stands between a name and its value: `=`, `:`, `=>`, with the quotes of JSON, of Python and of JSON within JSON.
-_JOIN: Final = r"(?:\\{0,8}[\"'])?[ \t]{0,8}(?:=>|[:=]{1,2})[ \t]{0,8}"
+# What stands between a name and its value: a number (password2), `=`, `:`, `=>`, with the quotes of JSON, of Python and
+# of JSON within JSON.
+_JOIN: Final = r"[0-9]{0,4}(?:\\{0,8}[\"'])?[ \t]{0,8}(?:=>|[:=]{1,2})[ \t]{0,8}"
 # A quoted value ends at its quote; one that is never closed ends with the line. No part can match in two ways, and what
 # is searched for is consumed, so the cost stays linear in the length of the text.
 _QUOTED: Final = (
@@ -75,9 +78,13 @@ _QUOTED: Final = (
     r"|(?P<back>\\{1,8})(?P<quote>[\"'])(?:(?!(?<!\\)(?P=back)(?P=quote))[^\r\n])*"
 )
 _PREFIX: Final = r"(?:b(?=[\"']))?"
+# Within a value that is not quoted a quote stands before a letter: pa'ss, Secret('pass').
+_BARE: Final = r"[^\s&\"']+(?:[\"']+(?=\w)[^\s&\"']+)*"
 _FLAGS: Final = re.IGNORECASE
 
-_COOKIE: Final = re.compile(rf"(?P<key>cookie{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|[^\r\n]+)", _FLAGS)
+_COOKIE: Final = re.compile(
+    rf"(?P<key>cookie(?:s(?={_JOIN}[{{\[(<]))?{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|[^\r\n]+)", _FLAGS
+)
 _AUTHORIZATION: Final = re.compile(
     rf"(?P<key>authorization{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n]*"
     r"|(?:(?:basic|bearer|token|apikey|negotiate|ntlm|jwt|key)[ \t]{1,8})?[^\s\"']+)",
@@ -118,14 +125,14 @@ class Redactor:
         keys = _KEYS
         if own:
             keys += "|(?<![a-z0-9])(?:" + "|".join(map(_spelled, own)) + ")"
-        self._generic = re.compile(rf"(?P<key>(?:{keys}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|[^\s&\"']+)", _FLAGS)
+        self._generic = re.compile(rf"(?P<key>(?:{keys}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|{_BARE})", _FLAGS)
         self._option = re.compile(
-            rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_]){{0,4}}(?:{keys})[ \t]{{1,4}})(?!-)(?P<value>{_QUOTED}|[^\s&\"']+)",
+            rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_]){{0,4}}(?:{keys})[ \t]{{1,4}})(?!-)(?P<value>{_QUOTED}|{_BARE})",
             _FLAGS,
         )
         # Header lists as Python prints them: ('Cookie', 'a=b'), (b'authorization', b'...').
         self._pairs = re.compile(
-            rf"(?P<key>\(b?[\"'][\w.-]{{0,64}}?(?:{keys}|cookie|authorization)[\"'],[ \t]?{_PREFIX})"
+            rf"(?P<key>\(b?[\"'][\w.-]{{0,64}}?(?:{keys}|cookie|authorization)[0-9]{{0,4}}[\"'],[ \t]?{_PREFIX})"
             rf"(?P<value>{_QUOTED})",
             _FLAGS,
         )
@@ -136,7 +143,8 @@ class Redactor:
         verdict = self._verdicts.get(name)
         if verdict is None:
             short = squashed(name)
-            verdict = short in self._names or short.endswith(ENDINGS)
+            bare = short.rstrip("0123456789")
+            verdict = short in self._names or bare in self._names or bare.endswith(ENDINGS)
             if len(self._verdicts) < _VERDICTS_LIMIT and len(name) <= 256:
                 self._verdicts[name] = verdict
         return verdict

@@ -9,7 +9,7 @@
 | bytes | their UTF-8 text, other bytes as `\\xff` |
 | timedelta | seconds |
 | Enum | its value |
-| dataclasses, named tuples, mappings | objects; keys as text, an empty one as `_` |
+| dataclasses, named tuples, mappings | objects; keys as text, bytes as theirs, an empty one as `_` |
 | lists, tuples, sets | lists |
 | what has `tolist()` (numpy) | what that returns |
 | anything else | its `repr` |
@@ -132,7 +132,9 @@ class Plainer:
             if self._left <= 0:
                 made["..."] = "[more entries cut]"
                 break
-            name = key if type(key) is str and len(key) <= KEY_LIMIT and key.isascii() else text_of(key, KEY_LIMIT)
+            # The names of ASGI's headers are bytes.
+            text = key[: KEY_LIMIT + 1].decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key
+            name = text if type(text) is str and len(text) <= KEY_LIMIT and text.isascii() else text_of(text, KEY_LIMIT)
             while not name or name in made:  # OTLP and Elasticsearch take no empty name
                 name += "_"
             made[name] = REDACTED if self._hides(name, value) else self.plain(value)

@@ -252,6 +252,14 @@ def test_an_empty_name_becomes_one_that_every_way_out_takes() -> None:
     assert plain({"": 1, "_": {"": 2}}) == {"_": 1, "__": {"_": 2}}
 
 
+def test_names_of_bytes_are_their_text_so_headers_are_masked() -> None:
+    headers = {b"Cookie": b"a=b", b"x-api-key": b"k", b"host": b"x", "host": 1, b"\xff": 2, b"n" * 1_000: 3}
+    made = Plainer(Redactor(), 10_000).plain(headers)
+    assert list(made)[:5] == ["Cookie", "x-api-key", "host", "host_", "\\xff"]
+    assert len(list(made)[5]) < 300
+    assert list(made.values()) == [REDACTED, REDACTED, "x", 1, 2, 3]
+
+
 def test_type_names_are_those_of_tracebacks() -> None:
     assert type_name(ValueError) == "ValueError"
     assert type_name(BrokenError) == f"{__name__}.BrokenError"

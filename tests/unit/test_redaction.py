@@ -49,6 +49,12 @@ HIDDEN_NAMES: Final = [
     "security_code",
     "csrf_token",
     "passphrase",
+    "password2",
+    "new_password1",
+    "password_confirmation",
+    "passwordConfirm",
+    "cvv2",
+    "cookies",
     "aws_secret_access_key",
 ]
 SHOWN_NAMES: Final = [
@@ -66,6 +72,9 @@ SHOWN_NAMES: Final = [
     "key",
     "primary_key",
     "cookies_accepted",
+    "max_tokens2",
+    "step2",
+    "2",
     "method",
     "author",
     "path",
@@ -108,6 +117,13 @@ HIDING_TEXTS: Final = (
     "-----BEGIN PRIVATE KEY----- {}",
     "eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl",
     "password='{}",
+    "password2={} password1=x",
+    "{{'password1': 'a', 'password_confirmation': '{}'}}",
+    "[('password2', '{}')]",
+    "password=pa'{} host=x",
+    "User(password=Secret('{}'))",
+    "{{'cookies': {{'session': '{}'}}}}",
+    "cookies=<Jar[{}]>",
     "pwd={}",
     "cvv: {}",
 )
@@ -130,6 +146,7 @@ PLAIN_TEXTS: Final = (
     "basic authentication is required; bearer authentication too",
     "call +4111111111111111 by phone",
     "key: value, status=200, code=5",
+    "cookies: 3 accepted, cookies=4",
     "",
 )
 CARDS: Final = (
@@ -180,6 +197,8 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("user=5 password=x1, order=7") == "user=5 password=[redacted], order=7"
     assert redact_text("f(password=x1,order=7)") == "f(password=[redacted],order=7)"
     assert redact_text('{"password": "a\\"b", "order": 7}') == '{"password": "[redacted]", "order": 7}'
+    assert redact_text('["password=x","order=7"]') == '["password=[redacted]","order=7"]'
+    assert redact_text("['password=x', 'order=7']") == "['password=[redacted]', 'order=7']"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
