@@ -16,6 +16,15 @@ _NOW: Final = float("-inf")
 _FILE_MODE: Final = 0o640
 _FOLDER_MODE: Final = 0o750
 _SETTLING: Final = 0.02  # seconds; a neighbour's write is over by then, or has made the file longer
+# What the process has open already, by its names.
+_STANDARD: Final = {
+    "/dev/stdout": 1,
+    "/dev/fd/1": 1,
+    "/proc/self/fd/1": 1,
+    "/dev/stderr": 2,
+    "/dev/fd/2": 2,
+    "/proc/self/fd/2": 2,
+}
 _MENDS: Final = {
     errno.ENOSPC: "free space on the disk",
     errno.EDQUOT: "raise the quota or free space",
@@ -31,6 +40,8 @@ class LineFile:
 
     - Several processes can append to one file: O_APPEND keeps their lines whole, of any length (POSIX.1-2017 `write`;
       Linux holds the inode's lock for the length of one write).
+    - Standard output and error, by `/dev/stdout` and the like, are written to where the process has them, files and
+      sockets too.
     - Rotation: a write compares the path's device and inode with the open file's (logrotate `create`, a deleted file or
       folder) and opens anew, where that was not done in the last millisecond: lines that come so close to a rotation go
       to the old file. After `copytruncate` O_APPEND goes on at the new end.
@@ -130,6 +141,18 @@ class LineFile:
         return True
 
     def _opened(self) -> int:
+        standard = _STANDARD.get(self.path)
+        # A file opened anew has a place of its own to write at: who prints to it would write over lines.
+        if standard is not None and stat.S_ISREG(os.fstat(standard).st_mode):
+            return os.dup(standard)
+        try:
+            return self._opened_anew()
+        except OSError:  # a socket, as under systemd, or what was opened before the process gave up its rights
+            if standard is None:
+                raise
+            return os.dup(standard)
+
+    def _opened_anew(self) -> int:
         # O_NONBLOCK: a named pipe without a reader fails instead of stopping the application for ever.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
         try:

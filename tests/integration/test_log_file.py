@@ -6,6 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
+import subprocess
+import sys
 import textwrap
 import time
 import zlib
@@ -14,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import AppProcess
+from tests.processes import AppProcess, clean_environment
 
 SET_UP = """
 import logging, os, sys
@@ -310,6 +313,45 @@ def test_what_is_logged_while_the_program_ends_is_in_the_file(tmp_path: Path) ->
     _, err = run(script, OTEL_DISTRO_LOG_FILE=file)
     assert err == ""
     assert set(messages(file)) >= {"thread", "at exit"}
+
+
+STANDARD = """
+for number in range(100):
+    print("printed", number, flush=True)
+    logging.getLogger("a").info("logged %d", number)
+"""
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_that_is_redirected_into_a_file_has_every_line_and_all_that_is_printed(
+    tmp_path: Path, path: str
+) -> None:
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        command = [sys.executable, str(program(tmp_path, STANDARD))]
+        env = clean_environment({"OTEL_DISTRO_LOG_FILE": path})
+        done = subprocess.run(command, env=env, stdout=file, stderr=subprocess.PIPE, check=True, timeout=60)
+    assert done.stderr == b""
+    assert_printed_and_logged(out.read_text())
+
+
+def test_standard_output_that_is_a_socket_gets_every_line(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    with ours, theirs:
+        command = [sys.executable, str(program(tmp_path, STANDARD))]
+        env = clean_environment({"OTEL_DISTRO_LOG_FILE": "/dev/stdout"})
+        process = subprocess.Popen(command, env=env, stdout=theirs.fileno(), stderr=subprocess.PIPE)
+        theirs.close()
+        out = b"".join(iter(lambda: ours.recv(65_536), b""))
+        assert process.communicate(timeout=60)[1] == b""
+    assert_printed_and_logged(out.decode())
+
+
+def assert_printed_and_logged(text: str) -> None:
+    lines = text.splitlines()
+    assert lines[::2] == [f"printed {number}" for number in range(100)]
+    assert [json.loads(line)["message"] for line in lines[1::2]] == [f"logged {number}" for number in range(100)]
 
 
 LOG_ALL = """
