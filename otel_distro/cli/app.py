@@ -28,6 +28,7 @@ COMMANDS: Final = {
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
+_DUCKDB_INTERRUPTED: Final = "Query interrupted"  # a RuntimeError, in the place of what a signal's handler has raised
 
 
 class ReaderGoneError(Exception):
@@ -43,6 +44,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise ReaderGoneError from error
+        except RuntimeError as error:
+            if str(error) == _DUCKDB_INTERRUPTED:
+                raise KeyboardInterrupt from error
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the names in the order of the table."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -15,6 +17,8 @@ import pytest
 
 from otel_distro.cli.plain_text import width
 from tests.log_oracle import Document, log_document, write_log
+from tests.processes import AppProcess
+from tests.support import wait_until
 
 COMMAND = [sys.executable, "-m", "otel_distro.cli"]
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m wide 用户 \u202e" + "x" * 300 + "\nsecond line"
@@ -137,6 +141,8 @@ def test_the_logs_are_those_of_the_variable_and_else_of_the_folder_logs(tmp_path
         (["errors", "-l", "./"], "./ is a folder"),
         (["errors", "-l", ""], "'' names no logs"),
         (["errors", "-l", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1 (Connection refused)"),
+        (["errors", "--es", "htps://ann:s3cret@es"], "'htps://es' has a scheme that is not http or https"),
+        (["errors", "--es", "es", "--index", ""], "index='' names no index"),
         (["errors", "--hours", "0"], "hours=0.0"),
         (["errors", "--hours", "-1"], "hours=-1.0"),
         (["rate", "--hours", "nan"], "hours=nan"),
@@ -190,6 +196,18 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, form: str | None)
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("question", [["rate"], ["tail", "-n", "3"]], ids=" ".join)
+def test_ctrl_c_ends_a_question_over_files_quietly(tmp_path: Path, log: Path, question: list[str]) -> None:
+    path = tmp_path / "long.log.gz"
+    path.write_bytes(gzip.compress(log.read_bytes() * 300) * 60)  # half a million lines: seconds of work
+    with AppProcess([*COMMAND, "logs", *question, "-l", str(path)]) as process:
+        opened = Path(f"/proc/{process.pid}/fd")
+        wait_until(lambda: str(path) in map(os.path.realpath, opened.iterdir()), what="a file that is being read")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.output.strip() == ""
 
 
 def test_a_full_disk_under_the_output_is_one_line(log: Path) -> None:
