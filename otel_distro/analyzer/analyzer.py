@@ -172,8 +172,6 @@ def _open_store(
 ) -> LogStore:
     if is_local(es_host):
         return LocalStore(os.fspath(es_host))
-    if not isinstance(index, str) or not index.strip():
-        raise InputError(f"index={index!r} names no index; give a pattern as in 'python-app-*'")
     address = Address.of(os.fspath(es_host), api_key=api_key, basic_auth=basic_auth, ca_certs=ca_certs)
     return ElasticsearchStore(address, index)
 

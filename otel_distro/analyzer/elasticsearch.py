@@ -16,6 +16,7 @@ from otel_distro.analyzer.elastic_session import Session
 from otel_distro.analyzer.follow import PAUSE
 from otel_distro.analyzer.follow_elastic import FollowedDocuments
 from otel_distro.analyzer.model import Count, Document, ErrorGroup, Query, Where, Window
+from otel_distro.errors import InputError
 
 _KEEP_ALIVE: Final = "5m"  # how long a reader may take over one page
 _FIRST_PAGE: Final = 100  # documents
@@ -33,6 +34,8 @@ class ElasticsearchStore:
     """
 
     def __init__(self, address: Address, index: str) -> None:
+        if not isinstance(index, str) or not index.strip():
+            raise InputError(f"index={index!r} names no index; give a pattern as in 'python-app-*'")
         self._session = Session(address, index)
         self._skipped = 0
 

@@ -141,7 +141,7 @@ def test_the_logs_are_those_of_the_variable_and_else_of_the_folder_logs(tmp_path
         (["errors", "-l", "./"], "./ is a folder"),
         (["errors", "-l", ""], "'' names no logs"),
         (["errors", "-l", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1 (Connection refused)"),
-        (["errors", "--es", "htps://ann:s3cret@es"], "'htps://es' has a scheme that is not http or https"),
+        (["errors", "--es", "htps://ann:s3cret@es"], "htps:// in its address is neither http:// nor https://"),
         (["errors", "--es", "es", "--index", ""], "index='' names no index"),
         (["errors", "--hours", "0"], "hours=0.0"),
         (["errors", "--hours", "-1"], "hours=-1.0"),

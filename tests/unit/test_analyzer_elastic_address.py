@@ -28,7 +28,8 @@ def test_a_host_means_port_9200_and_a_url_the_port_of_its_scheme(es_host: str, u
 
 
 @pytest.mark.parametrize(
-    "es_host", ["http://", "http://:9200", "http://a:b:c", "http://ann:secret@:9200", "http://x:99999"]
+    "es_host",
+    ["http://", "http://:9200", "http://a:b:c", "http://ann:secret@:9200", "http://x:99999", "ftp://ann:secret@x"],
 )
 def test_what_names_no_host_is_refused_without_its_password(es_host: str) -> None:
     with pytest.raises(InputError) as caught:
