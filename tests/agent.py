@@ -107,7 +107,11 @@ class Agent(Collector):
 
     def otlp(self, *documents: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> bool:
         """Export documents as records and return whether that was acknowledged."""
-        body = export_request(documents, resource or {}).SerializeToString()
+        return self.export(export_request(documents, resource or {}))
+
+    def export(self, logs: ExportLogsServiceRequest) -> bool:
+        """Export records as they are and return whether that was acknowledged."""
+        body = logs.SerializeToString()
         url = f"{self.otlp_http}/v1/logs"
         with suppress(OSError):
             headers = {"Content-Type": "application/x-protobuf"}
@@ -144,7 +148,7 @@ def line(**fields: Any) -> str:
 def export_request(documents: Sequence[Mapping[str, Any]], resource: Mapping[str, Any]) -> ExportLogsServiceRequest:
     """Return the export that our handler would make of these log documents."""
     records = [_record(document) for document in documents]
-    logs = ResourceLogs(resource=Resource(attributes=_pairs(resource)), scope_logs=[ScopeLogs(log_records=records)])
+    logs = ResourceLogs(resource=Resource(attributes=pairs(resource)), scope_logs=[ScopeLogs(log_records=records)])
     return ExportLogsServiceRequest(resource_logs=[logs])
 
 
@@ -161,7 +165,7 @@ def _record(document: Mapping[str, Any]) -> LogRecord:
         body=_value(attributes.pop("message", "")),
         trace_id=bytes.fromhex(attributes.pop("trace_id", "")),
         span_id=bytes.fromhex(attributes.pop("span_id", "")),
-        attributes=_pairs(attributes),
+        attributes=pairs(attributes),
     )
 
 
@@ -174,7 +178,8 @@ def _nanoseconds(timestamp: str | None) -> int:
     return microseconds * 1000
 
 
-def _pairs(fields: Mapping[str, Any]) -> list[KeyValue]:
+def pairs(fields: Mapping[str, Any]) -> list[KeyValue]:
+    """Return fields as attributes."""
     return [KeyValue(key=key, value=_value(value)) for key, value in fields.items()]
 
 
@@ -182,7 +187,7 @@ def _value(value: Any) -> AnyValue:
     if value is None:
         return AnyValue()
     if isinstance(value, Mapping):
-        return AnyValue(kvlist_value=KeyValueList(values=_pairs(value)))
+        return AnyValue(kvlist_value=KeyValueList(values=pairs(value)))
     if isinstance(value, (list, tuple)):
         return AnyValue(array_value=ArrayValue(values=[_value(item) for item in value]))
     scalars = {bool: "bool_value", int: "int_value", float: "double_value", bytes: "bytes_value"}

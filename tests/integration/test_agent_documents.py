@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent import AGENT, Agent, install_templates, line
+from tests.agent import AGENT, Agent, export_request, install_templates, line, pairs
 from tests.services.collector import validate
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
@@ -251,11 +251,42 @@ def test_an_otlp_record_of_another_sdk_gets_what_it_lacks(agent: Agent) -> None:
     assert new["hello"]["log_id"] != new["nothing"]["log_id"]
 
 
+def export_with(agent: Agent, document: dict[str, Any], **attributes: Any) -> bool:
+    """Export a document as a record that has further attributes."""
+    logs = export_request([document], {})
+    logs.resource_logs[0].scope_logs[0].log_records[0].attributes.extend(pairs(attributes))
+    return agent.export(logs)
+
+
 def test_an_application_chooses_neither_index_nor_id_by_attributes(agent: Agent) -> None:
     extras = {"elasticsearch.index": "elsewhere", "elasticsearch.document_id": "chosen", "log_id": "own-id"}
-    assert agent.otlp({"timestamp": MOMENT, "message": "x", **extras})
+    extras |= {"timestamp": '../*, ?"#aTbbbbbbbb.ccccccZ'}
+    assert export_with(agent, {"timestamp": MOMENT, "message": "x"}, **extras)
     (document,) = stored(agent, "own-id")
     assert document["elasticsearch.index"] == "elsewhere"
+    assert (document["@timestamp"], document["extra_timestamp"]) == (MOMENT, extras["timestamp"])
+
+
+def test_an_attribute_with_the_name_of_what_the_record_has_itself_is_kept_beside_it(agent: Agent) -> None:
+    names = ("timestamp", "level", "message", "trace_id", "span_id")
+    itself = {name: RECORD[name] for name in names}
+    others = {name: f"other {name}" for name in (*names, "@timestamp")}
+    assert export_with(agent, {**itself, "log_id": "beside"}, **others)
+    (document,) = stored(agent, "beside")
+    assert document["@timestamp"] == itself.pop("timestamp")
+    assert itself.items() <= document.items()
+    assert {name: document[f"extra_{name}"] for name in others} == others
+
+
+@pytest.mark.parametrize(
+    ("severity", "level"), [(1, "DEBUG"), (5, "DEBUG"), (9, "INFO"), (16, "WARNING"), (17, "ERROR"), (24, "CRITICAL")]
+)
+def test_a_record_that_has_a_number_alone_for_its_level_gets_the_name(agent: Agent, severity: int, level: str) -> None:
+    logs = export_request([{"timestamp": MOMENT, "message": "x", "log_id": f"severity {severity}"}], {})
+    logs.resource_logs[0].scope_logs[0].log_records[0].severity_number = severity
+    assert agent.export(logs)
+    (document,) = stored(agent, f"severity {severity}")
+    assert document["level"] == level
 
 
 def test_the_configuration_is_valid_and_a_mistyped_copy_is_not(tmp_path: Path) -> None:
