@@ -14,7 +14,8 @@ def launch(command: Sequence[str]) -> NoReturn:
     """Become the program that `command` names, found on PATH, with its start instrumented.
 
     Its Python finds OpenTelemetry's start-up module first, and the modules of the current folder as well, as with
-    `opentelemetry-instrument`. Raises InputError where the program cannot be started.
+    `opentelemetry-instrument`; that takes this distribution unless variables say otherwise. Raises InputError where the
+    program cannot be started.
     """
     start = find_spec("opentelemetry.instrumentation.auto_instrumentation")
     if start is None or not start.submodule_search_locations:
@@ -22,6 +23,9 @@ def launch(command: Sequence[str]) -> NoReturn:
     folder, here = start.submodule_search_locations[0], os.getcwd()
     env = dict(os.environ)  # handed on; a setting is read by the program that this becomes
     found = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
+    # Of several distributions that are installed the start-up takes the one that the file system lists first.
+    for chosen in ("OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"):
+        env.setdefault(chosen, "otel_distro")
     env["PYTHONPATH"] = os.pathsep.join([folder, *([] if here in found else [here]), *found])
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 -- the user's own command

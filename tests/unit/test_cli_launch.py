@@ -32,6 +32,33 @@ def test_the_program_is_instrumented_and_its_exit_code_is_the_commands() -> None
         assert app.wait() == 7, app.output
 
 
+def test_the_program_has_this_distribution_though_another_one_is_found_before_it(tmp_path: Path) -> None:
+    names = {"opentelemetry_distro": "Distro", "opentelemetry_configurator": "Configurator"}
+    (tmp_path / "other-1.0.dist-info").mkdir()
+    (tmp_path / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (tmp_path / "other-1.0.dist-info" / "entry_points.txt").write_text(
+        "".join(f"[{group}]\nother = other:{name}\n" for group, name in names.items())
+    )
+    (tmp_path / "other.py").write_text(
+        textwrap.dedent(
+            """
+            from opentelemetry.instrumentation.distro import BaseDistro
+
+            class Distro(BaseDistro):
+                def _configure(self, **kwargs): ...
+
+            class Configurator:
+                def configure(self, **kwargs): ...
+            """
+        )
+    )
+    env = {"OTEL_LOGS_EXPORTER": "none", "PYTHONPATH": str(tmp_path), "OTEL_DISTRO_LOG_FILE": str(tmp_path / "log")}
+    program = "import logging; logging.warning('one')"
+    with AppProcess(["otel-distro", "run", "python", "-c", program], {**QUIET, **env}) as app:
+        assert app.wait() == 0, app.output
+    assert '"message":"one"' in (tmp_path / "log").read_text()
+
+
 def test_the_command_itself_loads_neither_opentelemetry_nor_click() -> None:
     # What it has loaded when it becomes the program.
     program = textwrap.dedent(
