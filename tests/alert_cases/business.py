@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.alert_cases.model import QUIET, Case, Firing
 
+# A small shop's: about one of its currency an hour, in steps that add up without a rest.
 REVENUE: Final = 'revenue_total{job="shop",instance="app:8000",currency="CNY"}'
 
 
@@ -13,7 +14,7 @@ def stopped(average: str) -> Firing:
     return Firing(
         {"job": "shop", "severity": "critical"},
         "shop: no revenue for 30m",
-        f"shop has taken no money for 30m; over the last 1d it took {average} a second on average.",
+        f"shop has taken no money for 30m; over the last 1d it took {average} an hour on average.",
     )
 
 
@@ -34,14 +35,14 @@ CASES: Final = (
         "fires",
         "fires when no money has come for more than half an hour",
         "RevenueStopped",
-        {REVENUE: "0+60x60 3600x60"},
+        {REVENUE: "0+0.015625x60 0.9375x60"},
         {"60m": QUIET, "90m": QUIET, "100m": [stopped("0.6")]},
     ),
     Case(
         "just under",
         "is quiet when the pause is twenty-five minutes",
         "RevenueStopped",
-        {REVENUE: "0+60x60 3600x25 3600+60x60"},
+        {REVENUE: "0+0.015625x60 0.9375x25 0.9375+0.015625x60"},
         {"85m": QUIET, "92m": QUIET, "120m": QUIET},
     ),
     Case(
@@ -55,8 +56,8 @@ CASES: Final = (
         "missing series",
         "fires when the series of a job that had revenue is gone",
         "RevenueStopped",
-        {REVENUE: "0+120x60 stale"},
-        {"60m": QUIET, "100m": [stopped("1.9")]},
+        {REVENUE: "0+0.03125x60 stale"},
+        {"60m": QUIET, "100m": [stopped("1.8")]},
     ),
     Case(
         "missing series",
@@ -69,8 +70,8 @@ CASES: Final = (
         "recovers",
         "ends with the next order",
         "RevenueStopped",
-        {REVENUE: "0+120x60 7200x60 7200+120x20"},
-        {"110m": [stopped("1.1")], "125m": QUIET},
+        {REVENUE: "0+0.03125x60 1.875x60 1.875+0.03125x20"},
+        {"110m": [stopped("1.0")], "125m": QUIET},
     ),
     Case(
         "fires",

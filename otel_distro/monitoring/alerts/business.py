@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_distro.monitoring.model import Alert, Group, Unit
-from otel_distro.monitoring.objectives import MEMORY, MINUTE, RATE_WINDOW
+from otel_distro.monitoring.objectives import HOUR, MEMORY, MINUTE, RATE_WINDOW
 from otel_distro.monitoring.parameters import Parameters, selector
 from otel_distro.monitoring.promql import or_nothing
 
@@ -19,7 +19,7 @@ def _revenue(parameters: Parameters) -> Alert:
     taken = f"sum by (job) (increase({parameters.series('revenue_total')}[{parameters.span(pause)}]))"
     return Alert(
         "RevenueStopped",
-        f"avg_over_time({rate}[{memory}]) > 0\nand on (job)\n{or_nothing(taken, rate, memory)} == 0",
+        f"avg_over_time({rate}[{memory}]) * {HOUR} > 0\nand on (job)\n{or_nothing(taken, rate, memory)} == 0",
         parameters.span(5 * MINUTE),
         "critical",
         ("job",),

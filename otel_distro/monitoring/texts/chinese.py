@@ -75,7 +75,7 @@ SERVICE: Final = {
     ),
     "RevenueStopped": Text(
         summary="{job}：已有 {pause} 没有收入",
-        description="{job} 已有 {pause} 没有收款；最近 {memory} 内平均每秒收入 {value}。",
+        description="{job} 已有 {pause} 没有收款；最近 {memory} 内平均每小时收入 {value}。",
         meaning="在 {memory} 内有过收入的任务已有 {pause} 没有收入，或其指标消失了。从未有过收入的任务不在此列。",
         causes=(
             "支付服务商不可用：订单失败",

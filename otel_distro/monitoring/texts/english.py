@@ -106,7 +106,7 @@ SERVICE: Final = {
     ),
     "RevenueStopped": Text(
         summary="{job}: no revenue for {pause}",
-        description="{job} has taken no money for {pause}; over the last {memory} it took {value} a second on average.",
+        description="{job} has taken no money for {pause}; over the last {memory} it took {value} an hour on average.",
         meaning=(
             "A job that recorded revenue within {memory} has recorded none for {pause}, or its metric is gone. A job that never "
             "had revenue is no part of this."
