@@ -217,6 +217,13 @@ def as_run_here(command: str, shop: Shop) -> str:
     return f"{here} --url {shop.url}" if "traffic.py" in here else here
 
 
+@pytest.mark.parametrize("seconds", ["0", "-3", "abc", "inf"])
+def test_a_time_for_the_demo_that_is_none_is_said(seconds: str) -> None:
+    with AppProcess(["python", "examples/shop/demo.py", f"--seconds={seconds}"]) as demo:
+        assert demo.wait() == 2
+        assert f"argument --seconds: {seconds!r} is no number of seconds above 0" in demo.output
+
+
 def test_the_demo_ends_by_itself_with_0_and_shows_that_all_agrees(tmp_path: Path) -> None:
     with AppProcess(["python", "examples/shop/demo.py", "--folder", tmp_path, "--seconds", "8"]) as demo:
         assert demo.wait(150) == 0, demo.output
