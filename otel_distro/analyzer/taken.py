@@ -56,13 +56,18 @@ def records(folder: Path, hours: float) -> Iterator[Record]:
     """Yield the records of the files that were written to in the last hours, the oldest file first.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or it holds something else.
         OSError: a file cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {str(folder)!r}; give the folder `taken` in the Collector's STORAGE_DIR")
     since = time.time() - hours * 3600
     ages = {path: path.stat().st_mtime for path in folder.glob("*.otlp")}
+    if not ages and any(folder.iterdir()):
+        raise InputError(
+            f"folder {str(folder)!r} has no file of what a Collector took (*.otlp); "
+            "give the folder `taken` in its STORAGE_DIR"
+        )
     for path in sorted(ages, key=lambda path: ages[path]):
         # The oldest may be gone meanwhile, the newest be empty.
         if ages[path] >= since and path.exists() and path.stat().st_size:

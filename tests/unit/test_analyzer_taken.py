@@ -122,6 +122,13 @@ def test_files_are_read_oldest_first_and_only_those_of_the_last_hours(tmp_path: 
     assert ids(list(records(tmp_path, 24))) == ["r-0", "r-2", "r-1"]
 
 
+def test_a_folder_of_something_else_is_named_and_an_empty_one_is_that_of_nothing_taken(tmp_path: Path) -> None:
+    assert list(records(tmp_path, 24)) == []
+    (tmp_path / "taken").mkdir()  # as in STORAGE_DIR itself
+    with pytest.raises(InputError, match=r"has no file of what a Collector took \(\*\.otlp\); give the folder `taken`"):
+        list(records(tmp_path, 24))
+
+
 def test_a_folder_that_there_is_not_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no folder '.*none'; give the folder `taken`"):
         list(records(tmp_path / "none", 24))
