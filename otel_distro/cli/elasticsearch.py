@@ -16,6 +16,7 @@ from otel_distro.analyzer.elastic_setup import install
 from otel_distro.analyzer.elastic_template import REJECTED, templates
 from otel_distro.analyzer.taken import records
 from otel_distro.cli.where import address_of, credentials
+from otel_distro.errors import InputError
 from otel_distro.settings import Settings
 
 _url: Final = click.option(
@@ -60,6 +61,7 @@ def setup(  # noqa: PLR0913, PLR0917 -- one argument for each option
     Doing it again changes nothing. Indices that exist stay as they are: the templates are for those made from now on.
     """
     settings = Settings.current()
+    _refuse_bad(settings, OTEL_DISTRO_ELASTICSEARCH_REPLICAS=replicas, OTEL_DISTRO_ELASTICSEARCH_SHARDS=shards)
     address = _address(url, settings, api_key, user, ca_certs)
     wanted = templates(
         _prefix(index_prefix, settings),
@@ -133,6 +135,14 @@ def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
         letters.close()
     sys.stdout.flush()
     print(f"otel-distro: {stored} stored now; {left} refused, kept in {REJECTED}{prefix}-*", file=sys.stderr)
+
+
+def _refuse_bad(settings: Settings, **options: int | None) -> None:
+    """Raise InputError for a variable that cannot be used, where no option takes its place."""
+    for problem in settings.problems:
+        name = problem.partition("=")[0]
+        if name in options and options[name] is None:
+            raise InputError(problem.rpartition("; ")[0])
 
 
 def _address(

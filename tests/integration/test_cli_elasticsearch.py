@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,16 @@ def test_setup_fails_with_one_line_code_2_and_no_secret(arguments: list[str], sa
     assert said in answer.stderr
     assert SECRET not in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "option"), [("REPLICAS", "--replicas"), ("SHARDS", "--shards")])
+def test_setup_refuses_a_variable_that_is_no_number_unless_an_option_takes_its_place(name: str, option: str) -> None:
+    bad = {f"OTEL_DISTRO_ELASTICSEARCH_{name}": "two"}
+    answer = _run("elasticsearch", "setup", "--url", "127.0.0.1:1", **bad)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert re.fullmatch(rf"otel-distro: OTEL_DISTRO_ELASTICSEARCH_{name}='two' is not a whole .*\n", answer.stderr)
+    answer = _run("elasticsearch", "setup", "--url", "127.0.0.1:1", option, "2", **bad)
+    assert "no Elasticsearch can be reached" in answer.stderr
 
 
 def test_a_check_says_that_a_server_without_security_takes_logs_from_everybody(
