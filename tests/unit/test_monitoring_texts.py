@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 import re
 import string
 
 import pytest
 
+from otel_distro.logs.handlers import ConsoleHandler
+from otel_distro.logs.json import JsonFormatter
 from otel_distro.monitoring.files import alert_groups
 from otel_distro.monitoring.model import Alert
 from otel_distro.monitoring.parameters import LANGUAGES, Parameters
@@ -59,6 +63,15 @@ def test_every_alert_names_its_labels_and_says_its_value(alert: Alert, name: str
 def test_the_runbook_text_is_filled_in_to_the_last_placeholder(alert: Alert, name: str) -> None:
     text = explained(alert, Parameters(language=name))
     assert not places(" ".join((text.meaning, *text.causes, *text.mend)))
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_lost_lines_are_explained_by_the_console_as_well_which_counts_with_the_file(name: str) -> None:
+    with contextlib.redirect_stdout(None):
+        console = ConsoleHandler(JsonFormatter())
+        console.emit(logging.makeLogRecord({"msg": "nobody reads it"}))
+    assert console.dropped == 1
+    assert "OTEL_DISTRO_LOG_FORMAT" in language(name).alerts["LogLinesDropped"].meaning
 
 
 @pytest.mark.parametrize("name", NAMES)

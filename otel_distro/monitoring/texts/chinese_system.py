@@ -27,8 +27,13 @@ SYSTEM: Final = {
     "LogLinesDropped": Text(
         summary="{job}（{instance}）：日志行丢失",
         description="最近 {window} 内，{job}（{instance}）有 {value} 行日志无法写入。",
-        meaning="日志文件拒绝写入。这些行已丢失，服务继续运行。",
-        causes=("磁盘已满", "文件或目录属于另一个用户", "配额用完或文件系统只读"),
+        meaning="日志文件拒绝写入，或 `OTEL_DISTRO_LOG_FORMAT` 写往的控制台拒绝写入。这些行在那里已丢失，服务继续运行。",
+        causes=(
+            "磁盘已满",
+            "文件或目录属于另一个用户",
+            "配额用完或文件系统只读",
+            "读取控制台的一方已退出：管道另一端的程序、容器的日志驱动；此时文件中的行是全的",
+        ),
         mend=("释放空间或修正权限：每秒会重试一次文件，不需要重启。", "写断的行以换行隔开；文件不需要修复。"),
     ),
     "TargetDown": Text(

@@ -36,11 +36,12 @@ SYSTEM: Final = {
     "LogLinesDropped": Text(
         summary="{job} on {instance}: log lines are lost",
         description="Log lines of {job} on {instance} that could not be written in the last {window}: {value}.",
-        meaning="The log file refuses lines. They are lost, the service runs on.",
+        meaning="The log file, or the console where `OTEL_DISTRO_LOG_FORMAT` writes to it, refuses lines. They are lost there, the service runs on.",
         causes=(
             "the disk is full",
             "the file or its folder belongs to another user",
             "a quota or a read-only file system",
+            "who read the console has gone: the program behind a pipe, a container's log driver; the file has all lines then",
         ),
         mend=(
             "Free space or mend the permissions: the file is tried again each second, no restart is needed.",
