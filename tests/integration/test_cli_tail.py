@@ -17,7 +17,7 @@ import pytest
 
 from tests.elastic import install, load, new_prefix
 from tests.log_oracle import Document, log_document, moment_of, write_log
-from tests.processes import AppProcess, clean_environment
+from tests.processes import ROOT, AppProcess, clean_environment
 from tests.services.elasticsearch import Elasticsearch
 from tests.support import wait_until
 
@@ -53,6 +53,21 @@ def logs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Logs]:
     load(server, prefix, OLD)
     yield Logs(["--es", server.url, "--index", f"{prefix}-*"], lambda documents: load(server, prefix, documents))
     server.delete(f"{prefix}-*")
+
+
+def test_the_runbooks_command_finds_the_warning_that_names_a_rejected_value(tmp_path: Path) -> None:
+    env = {"OTEL_DISTRO_LOG_FILE": str(tmp_path / "app.log"), "OTEL_METRICS_EXPORTER": "none"}
+    program = "from otel_distro import BusinessMetrics as B; import logging; "
+    program += "logging.error('other'); B.record_order('completed', 'alipay', None); logging.warning('another')"
+    with AppProcess(["opentelemetry-instrument", "python", "-c", program], env) as app:
+        assert app.wait() == 0, app.output
+    runbook = (ROOT / "collector-config" / "runbook.md").read_text()
+    section = runbook.partition("## TelemetryRejected")[2].partition("## ")[0]
+    command = section.partition("```sh\n")[2].partition("```")[0]
+    with AppProcess(["sh", "-c", command], env) as asked:
+        assert asked.wait() == 0, asked.output
+        (found,) = map(json.loads, asked.stdout.splitlines())
+    assert found["message"].startswith("metric revenue_total cannot take None")
 
 
 def _run(logs: Logs, *arguments: str) -> subprocess.CompletedProcess[str]:
