@@ -6,6 +6,7 @@ Each exporter starts by itself through `isolated(part, start)`: one that raises 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -21,6 +22,8 @@ Isolated: TypeAlias = Callable[[str, Callable[[], Any]], Any]
 
 _PROTOCOL_EXPORTERS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _logger = logging.getLogger(__name__)
+_HEADER_NAME: Final = re.compile(r"\s*([\w.-]+)\s*[=:]")
+_told: Final[set[str]] = set()
 
 
 def start_traces(settings: Settings, resource: Resource, isolated: Isolated, outlets: list[Any]) -> None:
@@ -134,6 +137,7 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
     if name == "otlp":
         protocol = getattr(settings, f"otlp_{signal}_protocol") or settings.otlp_protocol
         component = _PROTOCOL_EXPORTERS[protocol]
+    hide_headers()
     group = f"opentelemetry_{signal}_exporter"
     installed = {entry.name: entry for entry in reversed(internals.entry_points(group))}  # the first of a name counts
     if component in installed:
@@ -146,6 +150,22 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
     known = sorted(installed.keys() | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")
+
+
+def hide_headers() -> None:
+    """Have OpenTelemetry say once of a header that it cannot read what it is called, and not what stands in it."""
+    logging.getLogger("opentelemetry.util.re").addFilter(_names_header)
+
+
+def _names_header(record: logging.LogRecord) -> bool:
+    if not str(record.msg).startswith("Header format invalid") or not isinstance(record.args, tuple):
+        return True
+    found = _HEADER_NAME.match(str(record.args[0]))
+    name = found[1] if found else "(no name)"
+    known = name in _told
+    _told.add(name)
+    record.args = (f"{name}=[redacted]",)
+    return not known
 
 
 def _by_http(kind: Any, settings: Settings) -> Any:

@@ -5,15 +5,14 @@ Where an exporter keeps its parts in another way, or is of another make, its res
 
 from __future__ import annotations
 
-import socket
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+from otel_distro.delivery.reasons import Reasons, elsewhere, place_of, unusable
 
 # HTTP statuses after which the same request may be sent again. Source: OTLP specification, "Retryable Response Codes".
 _AGAIN: Final = frozenset((429, 502, 503, 504))
@@ -22,7 +21,6 @@ _RESPONSES: Final = {
     "metrics": ("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", "ExportMetricsServiceResponse"),
     "logs": ("opentelemetry.proto.collector.logs.v1.logs_service_pb2", "ExportLogsServiceResponse"),
 }
-_NO_URL: Final = frozenset(("InvalidSchema", "InvalidURL", "MissingSchema"))  # of requests
 _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
 
 
@@ -44,9 +42,9 @@ class Attempts:
 
     def __init__(self, signal: str, exporter: Any) -> None:
         self.last: Attempt | None = None
-        self._netloc = _netloc(getattr(exporter, "_endpoint", None))
-        self.endpoint = _place(self._netloc)
+        self.endpoint = place_of(getattr(exporter, "_endpoint", None))
         self._signal = signal
+        self.reasons = Reasons(exporter)
         self._pause = _Pause()
         self._deadline = float("inf")
         with suppress(AttributeError):
@@ -99,15 +97,14 @@ class Attempts:
         status = result.status_code
         if status is None:
             if isinstance(result.error, ValueError):
-                # Its text repeats the URL or the header that cannot be sent, and what is secret in it.
-                return Attempt(False, _unusable(type(result.error).__name__))
-            return Attempt(False, reason_of(result.error), again=True)
+                return Attempt(False, unusable(result.error))
+            return Attempt(False, self.reasons.of(result.error), again=True)
         if 200 <= status < 300:
             rejected, why = self._rejected(result)
             return Attempt(True, why, rejected=rejected)
-        # Nobody follows a redirection: what was sent is with no one.
-        where = _target(result) if 300 <= status < 400 else ""
-        return Attempt(False, f"{status} {result.reason or ''}".strip() + where, again=status in _AGAIN)
+        # Nobody follows a redirection, and the exporter takes it for a success.
+        why = f"{status} {result.reason or ''}" + (elsewhere(result) if 300 <= status < 400 else "")
+        return Attempt(False, self.reasons.short(why), again=status in _AGAIN)
 
     def _rejected(self, result: Any) -> tuple[int, str]:
         """Return how many items an answer says were not taken, and why; an answer that is none says nothing."""
@@ -142,10 +139,7 @@ class Attempts:
             code = error.code()
             final = (StatusCode.INVALID_ARGUMENT, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
             again = code not in (*final, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.INTERNAL)
-            details = str(error.details())
-            if self._netloc:
-                details = details.replace(self._netloc, self.endpoint)
-            self.last = Attempt(False, f"{code.name}: {_short(details)}", again=again)
+            self.last = Attempt(False, self.reasons.short(f"{code.name}: {error.details()}"), again=again)
             raise
         self.last = Attempt(True)
         with suppress(AttributeError):
@@ -196,58 +190,3 @@ class _Pause:
     def _ring(self) -> None:
         with suppress(RuntimeError):  # it has rung already
             self._bell.release()
-
-
-def reason_of(error: BaseException | None) -> str:
-    """Return the system's own words for what went wrong, or the error's; never long."""
-    for each in _chain(error):
-        if isinstance(each, (TimeoutError, socket.timeout)) or "Timeout" in type(each).__name__:
-            return "no answer in time"
-        if isinstance(each, OSError) and each.strerror:
-            return _short(each.strerror)
-    return _short(f"{type(error).__name__}: {error}") if error is not None else "no answer"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    for _ in range(10):
-        if error is None:
-            return
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _short(text: Any) -> str:
-    words = " ".join(str(text).split())
-    return words if len(words) <= 200 else words[:197] + "..."
-
-
-def _unusable(error: str) -> str:
-    if error in _NO_URL:
-        return "the endpoint is no URL; give one as in http://localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
-    return (
-        f"{error}: the endpoint or a header cannot be used; "
-        "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
-    )
-
-
-def _netloc(endpoint: Any) -> str:
-    if not isinstance(endpoint, str):
-        return ""
-    return urlsplit(endpoint if "//" in endpoint else f"//{endpoint}").netloc
-
-
-def _place(netloc: str) -> str:
-    """Return host and port, without what may be secret before them."""
-    place = netloc.rpartition("@")[2]
-    host, colon, port = place.rpartition(":")
-    # A port that is none is the beginning of a password with a slash in it.
-    return host if colon and not port.isdecimal() and "]" not in port else place
-
-
-def _target(result: Any) -> str:
-    """Return where a redirection leads, as words that follow the status; none where it does not say."""
-    try:
-        parts = urlsplit(result.headers().get("Location") or "")
-    except Exception:  # noqa: BLE001 -- a server may answer anything
-        return ""
-    return f" to {parts.scheme}://{_place(parts.netloc)}: give that as the endpoint" if parts.netloc else ""

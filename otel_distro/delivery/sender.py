@@ -7,7 +7,7 @@ import threading
 from time import sleep
 from typing import Any, Final
 
-from otel_distro.delivery.attempts import Attempt, Attempts, reason_of
+from otel_distro.delivery.attempts import Attempt, Attempts
 from otel_distro.delivery.ledger import Ledger
 
 _BETWEEN: Final = 0.1  # seconds between two attempts of a batch when time runs out
@@ -65,7 +65,7 @@ class Sender:
         try:
             result = self.exporter.export(batch, *arguments, **named)
         except Exception as error:  # noqa: BLE001 -- an exporter of any make
-            return Attempt(False, reason_of(error))
+            return Attempt(False, self._attempts.reasons.of(error))
         finally:
             _exporting.by_us = False
         last = self._attempts.last

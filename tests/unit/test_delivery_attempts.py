@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from time import monotonic
 from typing import Any
 
@@ -11,7 +10,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_distro.delivery.attempts import Attempt, Attempts, reason_of
+from otel_distro.delivery.attempts import Attempt, Attempts
 from otel_distro.delivery.plain_http import PlainTransport
 from tests.otlp import GrpcReceiver, Receiver
 from tests.support import free_port
@@ -123,23 +122,3 @@ def test_an_endpoint_that_is_no_url_is_said_with_the_mend_and_without_what_may_b
 
 def test_an_exporter_of_another_make_is_left_as_it_is() -> None:
     assert (Attempts("logs", object()).last, Attempts("logs", object()).endpoint) == (None, "")
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
-        (TimeoutError(), "no answer in time"),
-        (ValueError("a\nb"), "ValueError: a b"),
-        (RuntimeError("x" * 300), "RuntimeError: " + "x" * 183 + "..."),
-        (None, "no answer"),
-    ],
-)
-def test_what_went_wrong_is_one_short_line(error: BaseException | None, words: str) -> None:
-    assert reason_of(error) == words
-
-
-def test_the_cause_of_the_cause_says_more() -> None:
-    error = RuntimeError("a long story")
-    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
-    assert reason_of(error) == "Connection refused"

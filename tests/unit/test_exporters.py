@@ -182,3 +182,14 @@ def test_a_session_that_the_user_has_named_is_asked_for_and_goes_before(monkeypa
     monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nowhere")
     with pytest.raises(RuntimeError, match="nowhere"):
         exporters._load("traces", "otlp", settings())
+
+
+def test_a_header_that_cannot_be_read_is_named_once_and_its_value_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exporters, "_told", set())
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer hunter2,x-key=hun;ter2,hunter2/tail==,ok=1")
+    for signal in ("traces", "logs"):
+        exporters._load(signal, "otlp", settings()).shutdown()
+    told = [message.partition("occurrences: ")[2] for message in caplog.messages]
+    assert told == ["authorization=[redacted]", "x-key=[redacted]", "(no name)=[redacted]"]

@@ -1,0 +1,103 @@
+"""What went wrong with a request, in a few words and without what must not be told."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+_SHORTEST: Final = 6  # characters of a secret; a shorter text, as a number, may be a part of any words
+_NO_URL: Final = frozenset(("InvalidSchema", "InvalidURL", "MissingSchema"))  # of requests
+# Headers whose values are no secrets.
+_OPEN: Final = ("content-type", "content-encoding", "user-agent")
+
+
+class Reasons:
+    """Puts what went wrong with one exporter's requests into words, without its headers and its endpoint's password."""
+
+    def __init__(self, exporter: Any) -> None:
+        self._secrets = _secrets_of(exporter)
+
+    def of(self, error: BaseException | None) -> str:
+        """Return the system's own words for an error, or the error's; never long."""
+        return self.short(_words_of(error))
+
+    def short(self, text: str) -> str:
+        """Return a text in one line that is not long."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        words = " ".join(text.split())
+        return words if len(words) <= 200 else words[:197] + "..."
+
+
+def _words_of(error: BaseException | None) -> str:
+    for each in _chain(error):
+        if isinstance(each, (TimeoutError, socket.timeout)) or "Timeout" in type(each).__name__:
+            return "no answer in time"
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    return f"{type(error).__name__}: {error}" if error is not None else "no answer"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _secrets_of(exporter: Any) -> list[str]:
+    """Return what must not be told: the values of headers, and what an endpoint has beside host, port and path."""
+    client: Any = getattr(exporter, "_client", None)
+    headers: Any = getattr(exporter, "_headers", None) or getattr(client, "_headers", None)
+    values: list[str] = []
+    with suppress(TypeError, ValueError):  # of another make
+        values += (str(value) for name, value in dict(headers).items() if name.lower() not in _OPEN)
+    endpoint = _parts(getattr(exporter, "_endpoint", ""))
+    values += (endpoint.netloc.rpartition("@")[0], endpoint.query)
+    # Errors show a text as Python writes it, too. The longest first: one may be a part of another.
+    forms = {form for value in values if len(value) >= _SHORTEST for form in (value, repr(value)[1:-1])}
+    return sorted(forms, key=len, reverse=True)
+
+
+def unusable(error: ValueError) -> str:
+    """Return what is to be said of an endpoint or header that no request can be made of.
+
+    The error's own words repeat the URL or the header, and what is secret in it.
+    """
+    name = type(error).__name__
+    if name in _NO_URL:
+        return "the endpoint is no URL; give one as in http://localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
+    return (
+        f"{name}: the endpoint or a header cannot be used; "
+        "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
+    )
+
+
+def elsewhere(result: Any) -> str:
+    """Return where a redirection leads, as words that follow the status; none where it does not say."""
+    try:
+        parts = urlsplit(result.headers().get("Location") or "")
+    except Exception:  # noqa: BLE001 -- a server may answer anything
+        return ""
+    return f" to {parts.scheme}://{_place(parts.netloc)}: give that as the endpoint" if parts.netloc else ""
+
+
+def place_of(endpoint: Any) -> str:
+    """Return host and port of an endpoint alone."""
+    return _place(_parts(endpoint).netloc)
+
+
+def _place(netloc: str) -> str:
+    place = netloc.rpartition("@")[2]
+    host, colon, port = place.rpartition(":")
+    # A port that is none is the beginning of a password with a slash in it.
+    return host if colon and not port.isdecimal() and "]" not in port else place
+
+
+def _parts(endpoint: Any) -> SplitResult:
+    text = endpoint if isinstance(endpoint, str) else ""
+    return urlsplit(text if "//" in text else f"//{text}")

@@ -1,0 +1,69 @@
+"""The words for what went wrong, and what does not stand in them."""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from typing import Any
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+from otel_distro.delivery.attempts import Attempts
+from otel_distro.delivery.plain_http import PlainTransport
+from otel_distro.delivery.reasons import Reasons
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (TimeoutError(), "no answer in time"),
+        (ValueError("a\nb"), "ValueError: a b"),
+        (RuntimeError("x" * 300), "RuntimeError: " + "x" * 183 + "..."),
+        (None, "no answer"),
+    ],
+)
+def test_what_went_wrong_is_one_short_line(error: BaseException | None, words: str) -> None:
+    assert Reasons(object()).of(error) == words
+
+
+def test_the_cause_of_the_cause_says_more() -> None:
+    error = RuntimeError("a long story")
+    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert Reasons(object()).of(error) == "Connection refused"
+
+
+PLAIN: Any = PlainTransport()
+SECRETS = {"authorization": "Basic hun\nter2", "x-tenant": "1"}
+
+
+@pytest.mark.parametrize(
+    ("exporter", "words"),
+    [
+        (
+            HttpExporter(headers=SECRETS, _transport=PLAIN),
+            "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS",
+        ),
+        (HttpExporter(headers=SECRETS), "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"),
+        (HttpExporter("user:hunter2@a:4318?key=hunter2"), "the endpoint is no URL"),
+        (HttpExporter("http://user:hunter2@a:99999/v1/traces"), "the endpoint is no URL"),
+        (GrpcExporter("http://a:4317", headers=SECRETS), "Invalid metadata"),
+    ],
+    ids=["plain", "requests", "no scheme", "wrong port", "gRPC"],
+)
+def test_no_secret_of_headers_or_endpoint_is_told(exporter: Any, words: str) -> None:
+    attempts = Attempts("traces", exporter)
+    attempts.hurry(monotonic() + 60)
+    exporter.export([])
+    assert attempts.last is not None
+    assert words in attempts.last.why
+    assert "hun" not in attempts.last.why
+
+
+def test_what_others_say_is_told_without_headers_and_without_what_an_endpoint_has_beside_its_place() -> None:
+    exporter = HttpExporter("http://user:hunter2@a:4318/v1/traces?key=hunter2", headers=SECRETS)
+    error = RuntimeError("no way to http://user:hunter2@a:4318/v1/traces?key=hunter2 with 'Basic hun\\nter2'")
+    said = "RuntimeError: no way to http://[redacted]@a:4318/v1/traces?[redacted] with '[redacted]'"
+    assert Reasons(exporter).of(error) == said
