@@ -8,7 +8,9 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Final
+from weakref import WeakSet
 
 LOOK_AFTER: Final = 0.001  # seconds between two looks at what the path names: a look costs as much as a write
 OPEN_AGAIN_AFTER: Final = 1.0  # seconds between two attempts to open a file that cannot be opened
@@ -49,7 +51,8 @@ class LineFile:
     - What cannot be written is dropped and counted in `dropped`; the first drop of a period leaves a sentence in
       `problem`, which the caller takes away. A file that cannot be opened is tried again once a second.
 
-    Not thread safe: the handler holds its lock. After a fork parent and child share the open file, which is safe.
+    Not thread safe: the handler holds its lock. After a fork parent and child share the open file, which is safe. A
+    child that closes all that is open, as a daemon does, opens it anew: its number may be another file's by then.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,6 +68,9 @@ class LineFile:
         self._open_error: Exception | None = None
         self._open_again_at = -1.0
         self._look_at = _NOW
+        self._inherited = False  # by a fork, after which it may have been closed
+        _follow_forks()
+        _files.add(self)
 
     def open(self) -> None:
         """Open the file now, so that a path that cannot be used is known at once."""
@@ -94,6 +100,8 @@ class LineFile:
                 self._write_rest(line[written:])
             self._failing = self._failing and not current
         except OSError as error:
+            if error.errno == errno.EBADF:  # somebody has closed it
+                self._forget()
             self._doubtful = True
             self._look_at = _NOW
             self.dropped += 1
@@ -109,10 +117,31 @@ class LineFile:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
+    def doubt(self) -> None:
+        """Look before the next line, in a forked child, whether what was open still is."""
+        self._inherited = True
+        self._look_at = _NOW
+
+    def _forget(self) -> None:
+        """Let a descriptor go that is not ours any more, so that nobody closes what it stands for now."""
+        self._descriptor = -1
+        self._identity = (-1, -1)
+
     def _is_current(self) -> bool:
+        if self._inherited:
+            self._inherited = False
+            if not self._is_ours():
+                self._forget()
         try:
             found = os.stat(self.path)
         except (OSError, ValueError):
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _is_ours(self) -> bool:
+        try:
+            found = os.fstat(self._descriptor)
+        except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
@@ -191,3 +220,16 @@ class LineFile:
             f"log file {self.path!r} cannot be {what} ({error}): its lines are dropped until it can; {mend}. "
             "The application goes on"
         )
+
+
+_files: Final[WeakSet[LineFile]] = WeakSet()
+
+
+@cache
+def _follow_forks() -> None:
+    os.register_at_fork(after_in_child=_doubt_all)
+
+
+def _doubt_all() -> None:
+    for file in list(_files):
+        file.doubt()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_distro.logs.line_file import LOOK_AFTER, OPEN_AGAIN_AFTER, LineFile
+from tests.shared_metrics import in_child
 
 
 class Clock:
@@ -105,6 +106,38 @@ def test_a_file_that_was_closed_is_opened_by_the_next_line(tmp_path: Path) -> No
     file.close()
     file.write(b"two\n")
     assert (tmp_path / "x.log").read_bytes() == b"one\ntwo\n"
+
+
+def test_a_daemon_that_closes_all_that_is_open_after_its_fork_writes_into_the_log_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "x.log", tmp_path / "other"
+    file = LineFile(path, Clock())
+    file.write(b"one\n")
+
+    def child() -> None:
+        os.close(file._descriptor)
+        taken = os.open(other, os.O_CREAT | os.O_RDWR)
+        assert taken == file._descriptor, "the next file has its number"
+        file.write(b"two\n")
+        file.close()
+        os.write(taken, b"mine")
+
+    in_child(child)
+    file.write(b"three\n")
+    assert path.read_bytes() == b"one\ntwo\nthree\n"
+    assert other.read_bytes() == b"mine"
+
+
+def test_a_file_that_somebody_has_closed_loses_a_line_and_is_opened_again(tmp_path: Path) -> None:
+    file = LineFile(tmp_path / "x.log")
+    file.write(b"one\n")
+    os.close(file._descriptor)
+    file.write(b"two\n")
+    file.write(b"three\n")
+    assert (tmp_path / "x.log").read_bytes() == b"one\nthree\n"
+    assert file.dropped == 1
+    assert "Bad file descriptor" in file.problem
 
 
 def test_a_line_that_an_ended_process_left_torn_is_isolated(tmp_path: Path) -> None:
