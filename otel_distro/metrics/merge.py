@@ -153,7 +153,6 @@ class Merger:
 
     def _read_folder(self, folder: Path) -> bool:
         found: dict[Any, Source] = {}
-        memory = {key: source for key, source in self._sources.items() if isinstance(key, int)}
         dead = []
         self.living = 0
         self.skipped = 0
@@ -183,6 +182,11 @@ class Merger:
             self._sum(words, source, alive=alive)
             if not alive and name != FOLDED:
                 dead.append(name)
+        own = self._store.file
+        if own is not None and own.removed and own.path is not None and own.path.name not in absorbed:
+            self.living += 1
+            self._read_mapped(own)
+        memory = {key: source for key, source in self._sources.items() if isinstance(key, int)}
         gone = [source for key, source in self._sources.items() if key not in found and key not in memory]
         self._sources = {**memory, **found}
         for source in gone:

@@ -164,6 +164,7 @@ class PageService:
             if reader is not None and now - self._observed >= _OBSERVE_EVERY:
                 self._observed = now
                 reader.observe()
+                reader.store.watch()
                 # Where a stranger has the port as well: else the files of the dead would add up.
                 if any(wish.server or (wish.seat and wish.seat.taken) for wish in self._wishes.values()):
                     reader.fold()

@@ -110,6 +110,14 @@ class CellFile:
         self._maps.append(mapped)
         return mapped
 
+    @property
+    def removed(self) -> bool:
+        """Whether somebody has removed the file, so that no other process finds it, while this one writes to it."""
+        try:
+            return self._mapped >= 0 and os.fstat(self._mapped).st_nlink == 0
+        except OSError:  # the application has closed what it did not open
+            return False
+
     def snapshot(self) -> bytes:
         """Return a copy of all segments as they are at this moment."""
         return b"".join(bytes(segment) for segment in list(self._segments))

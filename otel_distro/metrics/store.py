@@ -27,6 +27,7 @@ class CellStore:
         self._spills = spills
         self._lock = threading.RLock()
         self._numbers: dict[Stream, int] = {}
+        self._is_removed = False
         self._inherited: list[CellFile] = []
         self.file: CellFile | None = None
         self.overflow: CellFile | None = None
@@ -51,6 +52,17 @@ class CellStore:
         with self._lock:
             self._add('["open",0,[]]', 0)
 
+    def watch(self) -> None:
+        """Warn, once, where somebody has removed the file."""
+        file = self.file
+        if not self._is_removed and file is not None and file.removed:
+            self._is_removed = True
+            _logger.warning(
+                "metrics are not shared with other processes any more: somebody has removed %s; "
+                "start the service again, and let nothing remove files of that folder while it runs",
+                file.path,
+            )
+
     def close(self) -> None:
         """Release the file's lock: the process ends, and its values are a dead one's."""
         for file in (self.file, self.overflow):
@@ -65,6 +77,7 @@ class CellStore:
                 file.forget()
                 self._inherited.append(file)
         self.file = self.overflow = None
+        self._is_removed = False
         self._numbers = {}
 
     def _add(self, text: str, cells: int) -> Cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import logging
 import os
 import resource
@@ -154,6 +155,40 @@ def test_a_disk_with_room_for_a_part_of_a_folding_alone_costs_one_warning_of_it(
         assert not list(tmp_path.glob("folding*"))
 
     in_child(child)
+
+
+def test_a_file_that_somebody_has_removed_is_one_warning_and_this_process_keeps_its_values(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CellStore(lambda: CellFile(tmp_path / "1-own.cells"))
+    cells = store.cells(COUNTER, ())
+    cells[0] += 4
+    other = Worker(tmp_path, "2-x")
+    other.record(COUNTER, 1)
+    reader = Merger(store, tmp_path)
+    assert samples(reader) == {("hits_total", ()): 5}
+    store.watch()
+    assert not caplog.messages
+    (tmp_path / "1-own.cells").unlink()
+    for _ in range(2):
+        cells[0] += 1
+        store.watch()
+    assert samples(reader) == samples(reader) == {("hits_total", ()): 7}
+    assert reader.living == 2
+    assert len(caplog.messages) == 1
+    assert f"somebody has removed {tmp_path / '1-own.cells'}" in caplog.text
+    other.die()
+
+
+def test_a_file_that_has_been_folded_is_none_that_somebody_has_removed(tmp_path: Path) -> None:
+    """The application has closed all that it did not open, so that the others took this process for dead."""
+    store = CellStore(lambda: CellFile(tmp_path / "1-own.cells"))
+    store.cells(COUNTER, ())[0] += 4
+    assert store.file is not None
+    fcntl.flock(store.file._descriptor, fcntl.LOCK_UN)
+    for _ in range(3):
+        assert samples(merger(tmp_path)) == samples(Merger(store, tmp_path)) == {("hits_total", ()): 4}
+    store.close()
 
 
 def test_a_folder_that_takes_no_file_leaves_the_values_in_memory(
