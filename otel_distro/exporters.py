@@ -143,7 +143,12 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
     if component in installed:
         kind = installed[component].load()
         if component != _PROTOCOL_EXPORTERS["http/protobuf"]:
-            return kind()
+            exporter = kind()
+            if signal == "traces" and component == _PROTOCOL_EXPORTERS["grpc"]:
+                from otel_distro import otlp_spans
+
+                otlp_spans.install_spelling(exporter)
+            return exporter
         exporter = _by_http(kind, settings)
         _encode_by_hand(signal, exporter)
         return exporter

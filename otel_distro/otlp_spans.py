@@ -7,12 +7,12 @@ Source of the field numbers: opentelemetry-proto, trace/v1/trace.proto and commo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from struct import pack
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanKind
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, SpanKind, Status
 
 from otel_distro.internals.spans import bare_attributes
 from otel_distro.otlp_bytes import Encoded, head_of, message, replace, request, text, value_of, varint
@@ -35,8 +35,66 @@ _kept: Final[dict[tuple[str, type, Any], bytes]] = {}
 
 
 def install(exporter: Any) -> None:
-    """Have an OTLP exporter's module encode spans the short way; one that encodes in another way stays as it is."""
-    replace(exporter, "encode_spans", faster)
+    """Have an OTLP/HTTP exporter's module encode spans the short way; one that encodes otherwise stays as it is."""
+    replace(exporter, "encode_spans", lambda stock: faster(spelling_out(stock)))
+
+
+def install_spelling(exporter: Any) -> None:
+    """Have an OTLP exporter's module encode every text; one that encodes otherwise stays as it is."""
+    replace(exporter, "encode_spans", spelling_out)
+
+
+def spelling_out(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:
+    """Return what encodes a batch as `stock` does, but for lone surrogates, which have no UTF-8: they are spelt out.
+
+    JSON of a client may hold them. `stock` raises by one, and the whole batch would be lost.
+    """
+    return lambda spans: stock([_spelt_out(span) for span in spans])
+
+
+def _spelt_out(span: ReadableSpan) -> ReadableSpan:
+    try:
+        "".join(_texts_of(span)).encode()
+    except UnicodeEncodeError:
+        return ReadableSpan(
+            _text(span.name),
+            span.context,
+            span.parent,
+            span.resource,
+            _attributes(span.attributes),
+            [Event(_text(event.name), _attributes(event.attributes), event.timestamp) for event in span.events],
+            [Link(link.context, _attributes(link.attributes)) for link in span.links],
+            span.kind,
+            status=Status(span.status.status_code, _text(span.status.description)),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+    return span
+
+
+def _texts_of(span: ReadableSpan) -> Iterator[str]:
+    yield span.name
+    yield span.status.description or ""
+    parts: list[Any] = [span, *span.events, *span.links]
+    for attributes in (part.attributes for part in parts):
+        for key, value in (attributes or {}).items():
+            yield key
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, tuple):
+                yield from (item for item in value if isinstance(item, str))
+    yield from (event.name for event in span.events)
+
+
+def _attributes(attributes: Any) -> dict[str, Any]:
+    return {_text(key): _text(value) for key, value in (attributes or {}).items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_text(item) for item in value)
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def faster(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from otel_distro.otlp_bytes import Encoded
-from otel_distro.otlp_spans import faster
+from otel_distro.otlp_spans import faster, spelling_out
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 values = (
@@ -84,3 +84,62 @@ def test_what_cannot_be_encoded_is_left_to_the_exporter_s_own_way() -> None:
     lone = [ReadableSpan("\ud800", SpanContext(1, 1, is_remote=False))]
     assert faster(stock)(lone) == "its answer"
     assert asked == [lone]
+
+
+LONE = st.sampled_from(["\ud800", "a\udcff", "\udcffb", "plain"])
+hostile = st.builds(
+    ReadableSpan,
+    name=LONE,
+    context=contexts,
+    parent=st.none() | contexts,
+    resource=st.sampled_from(RESOURCES),
+    attributes=st.dictionaries(LONE, LONE | st.tuples(LONE) | st.integers(0, 9), max_size=2),
+    events=st.lists(st.builds(Event, LONE, st.dictionaries(LONE, LONE, max_size=1), st.integers(0, 9)), max_size=1),
+    links=st.lists(st.builds(Link, contexts, st.dictionaries(LONE, LONE, max_size=1)), max_size=1),
+    status=st.builds(Status, st.just(StatusCode.ERROR), LONE),
+    start_time=st.integers(0, 9),
+    end_time=st.integers(0, 9),
+)
+
+
+@given(st.lists(hostile, min_size=1, max_size=3))
+def test_lone_surrogates_are_spelt_out_wherever_they_stand_and_nothing_is_lost(batch: list[ReadableSpan]) -> None:
+    ours = spelling_out(encode_spans)
+    message = ours(batch)
+    [first] = encode_spans([plain(batch[0])]).resource_spans
+    assert message.resource_spans[0].scope_spans[0].spans[0] == first.scope_spans[0].spans[0]
+    assert sum(len(each.scope_spans[0].spans) for each in message.resource_spans) == len(batch)
+    short = faster(ours)(batch)
+    assert short.SerializePartialToString() == message.SerializePartialToString()
+
+
+def plain(span: ReadableSpan) -> ReadableSpan:
+    """Return the span with each surrogate as text."""
+
+    def told(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(told(each) for each in value)
+        if not isinstance(value, str):
+            return value
+        return "".join(f"\\u{ord(each):04x}" if "\ud800" <= each <= "\udfff" else each for each in value)
+
+    def of(attributes: Any) -> dict[str, Any]:
+        return {told(key): told(value) for key, value in attributes.items()}
+
+    return ReadableSpan(
+        told(span.name),
+        span.context,
+        span.parent,
+        span.resource,
+        of(span.attributes),
+        [Event(told(event.name), of(event.attributes), event.timestamp) for event in span.events],
+        [Link(link.context, of(link.attributes)) for link in span.links],
+        status=Status(StatusCode.ERROR, told(span.status.description)),
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
+
+
+def test_a_span_without_any_is_handed_on_as_it_is() -> None:
+    span = ReadableSpan("ä", SpanContext(1, 1, is_remote=False), attributes={"a": ("b", 1)})
+    assert spelling_out(lambda batch: batch[0])([span]) is span
