@@ -42,13 +42,14 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated, out
         **internals.provider_configurator("tracer", settings.tracer_configurator),
     )
     for exporter in _started("traces", settings.traces_exporters, settings, isolated):
+        from otel_distro import otlp_spans
         from otel_distro.delivery.outbox import Batching, Outbox, SpanOutbox
         from otel_distro.delivery.sender import Sender
 
         attributes.install()
         batching = Batching(settings.span_delay / 1000, settings.span_batch, settings.span_queue)
         sender = Sender("traces", exporter)
-        outlets.append(Outbox("OtelDistroSpans", sender, batching, lambda _: 0, settings.exit_timeout))
+        outlets.append(Outbox("OtelDistroSpans", sender, batching, otlp_spans.size_of, settings.exit_timeout))
         provider.add_span_processor(SpanOutbox(outlets[-1]))
     internals.keep_instance_id(provider, settings.instance_id)
     set_tracer_provider(provider)

@@ -19,6 +19,7 @@ from otel_distro.otlp_bytes import Encoded, head_of, message, replace, request, 
 
 _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 256
+_LEAST: Final = 32  # bytes beside a text: its key, and what says how long both are
 # By their values: the members of an enumeration are slow keys.
 _KINDS: Final = {
     SpanKind.INTERNAL.value: b"\x30\x01",
@@ -42,6 +43,19 @@ def install(exporter: Any) -> None:
 def install_spelling(exporter: Any) -> None:
     """Have an OTLP exporter's module encode every text; one that encodes otherwise stays as it is."""
     replace(exporter, "encode_spans", spelling_out)
+
+
+def size_of(span: ReadableSpan) -> int:
+    """Return about how many bytes of OTLP a span has, rather too many than too few."""
+    found = bare_attributes(span)
+    if found is None:
+        parts: list[Any] = [span, *span.events, *span.links]
+        number = sum(len(part.attributes or ()) for part in parts)
+        told = "".join(_texts_of(span))
+    else:
+        number = len(found)
+        told = "".join(map(str, found.values()))
+    return _LEAST * (1 + number) + (len(told) if told.isascii() else 4 * len(told))
 
 
 def spelling_out(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:

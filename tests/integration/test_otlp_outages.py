@@ -161,3 +161,23 @@ def test_nobody_at_the_endpoint_is_one_warning(tmp_path: Path, protocol: str) ->
             outage.check()
             [warning] = [line for line in app.output.splitlines() if "does not take" in line]
             assert "onnection refused" in warning
+
+
+def test_spans_that_are_too_much_for_one_request_come_in_several(receiver: Receiver | GrpcReceiver) -> None:
+    program = """
+from opentelemetry.trace import get_tracer
+for _ in range(600):  # 5.4 MB, and a receiver by gRPC takes 4 MiB
+    get_tracer("test").start_span("query", attributes={"db.query.text": "x" * 9000}).end()
+"""
+    env = {
+        **LARGE,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if isinstance(receiver, GrpcReceiver) else "http/protobuf",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_DISTRO_EXIT_TIMEOUT": "60",
+    }
+    with AppProcess(["opentelemetry-instrument", "python", "-c", program], env) as app:
+        assert app.wait() == 0
+        assert "not delivered" not in app.output
+        assert "does not take" not in app.output
+    assert len(spans(receiver)) == 600

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from otel_distro.otlp_bytes import Encoded
-from otel_distro.otlp_spans import faster, spelling_out
+from otel_distro.otlp_spans import faster, size_of, spelling_out
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 values = (
@@ -143,3 +144,22 @@ def plain(span: ReadableSpan) -> ReadableSpan:
 def test_a_span_without_any_is_handed_on_as_it_is() -> None:
     span = ReadableSpan("ä", SpanContext(1, 1, is_remote=False), attributes={"a": ("b", 1)})
     assert spelling_out(lambda batch: batch[0])([span]) is span
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "漢", "\U0001f600"])
+@pytest.mark.parametrize("part", ["attribute", "event", "link", "status"])
+def test_a_span_with_much_in_it_is_not_taken_for_a_smaller_one(letter: str, part: str) -> None:
+    text = letter * 9000
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    context = SpanContext(1, 1, is_remote=False)
+    span: Any = tracer.start_span("work", links=[Link(context, {"a": text})] if part == "link" else [])
+    if part == "attribute":
+        span.set_attributes({"a": text, "n": 1})
+    elif part == "event":
+        span.record_exception(ValueError(text))
+    elif part == "status":
+        span.add_event("began")
+        span.set_status(Status(StatusCode.ERROR, text))
+    span.end()
+    encoded = len(encode_spans([span]).SerializeToString())
+    assert 0.9 * encoded <= size_of(span) <= 4 * encoded
