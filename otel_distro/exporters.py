@@ -144,12 +144,7 @@ def _load(signal: str, name: str, settings: Settings) -> Any:
     if component in installed:
         kind = installed[component].load()
         if component != _PROTOCOL_EXPORTERS["http/protobuf"]:
-            exporter = kind()
-            if signal == "traces" and component == _PROTOCOL_EXPORTERS["grpc"]:
-                from otel_distro import otlp_spans
-
-                otlp_spans.install_spelling(exporter)
-            return exporter
+            return _by_grpc(kind, signal, settings) if component == _PROTOCOL_EXPORTERS["grpc"] else kind()
         exporter = _by_http(kind, settings)
         _encode_by_hand(signal, exporter)
         return exporter
@@ -172,6 +167,20 @@ def _names_header(record: logging.LogRecord) -> bool:
     _told.add(name)
     record.args = (f"{name}=[redacted]",)
     return not known
+
+
+def _by_grpc(kind: Any, signal: str, settings: Settings) -> Any:
+    """Return an exporter of this class, which by itself does not know all names of compression."""
+    from grpc import Compression
+
+    kinds = {"gzip": Compression.Gzip, "deflate": Compression.Deflate}
+    name = getattr(settings, f"otlp_{signal}_compression") or settings.otlp_compression
+    exporter = kind(compression=kinds.get(name, Compression.NoCompression))
+    if signal == "traces":
+        from otel_distro import otlp_spans
+
+        otlp_spans.install_spelling(exporter)
+    return exporter
 
 
 def _by_http(kind: Any, settings: Settings) -> Any:

@@ -47,6 +47,14 @@ class Settings(NamedTuple):
     otlp_traces_protocol: str
     otlp_metrics_protocol: str
     otlp_logs_protocol: str
+    otlp_timeout: float
+    otlp_traces_timeout: float | None
+    otlp_metrics_timeout: float | None
+    otlp_logs_timeout: float | None
+    otlp_compression: str
+    otlp_traces_compression: str
+    otlp_metrics_compression: str
+    otlp_logs_compression: str
     prometheus_host: str
     prometheus_port: int
     semconv_opt_in: tuple[str, ...]

@@ -81,6 +81,10 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _maybe(parse: Callable[[str], float]) -> Callable[[str], float | None]:
+    return lambda value: parse(value) if value else None
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.lower() not in choices:
@@ -228,6 +232,48 @@ VARIABLES: Final[tuple[Variable, ...]] = (
             "",
             f"Protocol of the OTLP exporter of {signal}, where it is another.",
             _choice("http/protobuf", "grpc", ""),
+        )
+        for signal in ("traces", "metrics", "logs")
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "otlp_timeout",
+        "number",
+        "seconds",
+        "10",
+        "Longest time of every OTLP exporter for a request and its repetitions.",
+        _seconds(0.001, 3600),
+    ),
+    *(
+        Variable(
+            f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT",
+            f"otlp_{signal}_timeout",
+            "number",
+            "seconds",
+            "",
+            f"Longest time of the OTLP exporter of {signal}, where it is another.",
+            _maybe(_seconds(0.001, 3600)),
+        )
+        for signal in ("traces", "metrics", "logs")
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "otlp_compression",
+        "choice",
+        "",
+        "none",
+        "How every OTLP exporter compresses what it sends: `gzip`, `deflate`, `none`.",
+        _choice("gzip", "deflate", "none"),
+    ),
+    *(
+        Variable(
+            f"OTEL_EXPORTER_OTLP_{signal.upper()}_COMPRESSION",
+            f"otlp_{signal}_compression",
+            "choice",
+            "",
+            "",
+            f"How the OTLP exporter of {signal} compresses, where it is in another way.",
+            _choice("gzip", "deflate", "none", ""),
         )
         for signal in ("traces", "metrics", "logs")
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grpc import Compression
 
 from otel_distro import exporters
 from otel_distro.connections import session_of
@@ -193,3 +194,29 @@ def test_a_header_that_cannot_be_read_is_named_once_and_its_value_is_not_told(
         exporters._load(signal, "otlp", settings()).shutdown()
     told = [message.partition("occurrences: ")[2] for message in caplog.messages]
     assert told == ["authorization=[redacted]", "x-key=[redacted]", "(no name)=[redacted]"]
+
+
+@pytest.mark.parametrize(
+    ("env", "compression"),
+    [
+        ({}, Compression.NoCompression),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "none"}, Compression.NoCompression),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP"}, Compression.Gzip),
+        (
+            {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_{}_COMPRESSION": "none"},
+            Compression.NoCompression,
+        ),
+        ({"OTEL_EXPORTER_OTLP_{}_COMPRESSION": "deflate"}, Compression.Deflate),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_{}_COMPRESSION": "zstd"}, Compression.Gzip),
+    ],
+)
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_grpc_takes_every_name_of_compression(
+    signal: str, env: dict[str, str], compression: Compression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {name.format(signal.upper()): value for name, value in env.items()}
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    exporter = exporters._load(signal, "otlp", settings(**named, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"))
+    assert exporter._compression is compression
+    exporter.shutdown()

@@ -67,6 +67,11 @@ def test_any_otlp_endpoint_turns_traces_and_logs_on(endpoint: str) -> None:
             "OTEL_RESOURCE_ATTRIBUTES='novalue' is not key=value pairs with commas between them; it is ignored",
         ),
         (
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "10000",  # milliseconds, as some take it
+            ("OTEL_EXPORTER_OTLP_TIMEOUT='10000' is not a number of seconds from 0.001 to 3600; '10' is used instead"),
+        ),
+        (
             "OTEL_PYTHON_FLASK_EXCLUDED_URLS",
             "ok,*.js",
             (
