@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from otel_distro.context import set_user as set_user
     from otel_distro.decorators import monitor_request as monitor_request
     from otel_distro.decorators import track_performance as track_performance
-    from otel_distro.distro import configure as configure
     from otel_distro.logs.setup import setup_logging as setup_logging
     from otel_distro.metrics.app import metrics_app as metrics_app
     from otel_distro.metrics.declared import counter as counter
@@ -28,7 +27,6 @@ __version__ = "0.1.0"
 _HOMES = {
     "BusinessMetrics": "otel_distro.business",
     "LogAnalyzer": "otel_distro.analyzer.analyzer",
-    "configure": "otel_distro.distro",
     "counter": "otel_distro.metrics.declared",
     "gauge": "otel_distro.metrics.declared",
     "get_request_id": "otel_distro.context",
@@ -41,7 +39,24 @@ _HOMES = {
     "track_performance": "otel_distro.decorators",
 }
 
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 -- the table above is the one list of names
+__all__ = [*_HOMES, "__version__", "configure"]  # noqa: PLE0604 -- the table above is the one list of names
+
+
+def configure() -> None:
+    """Set up everything that the prefix command sets up, in the process that calls it.
+
+    Call it before the first request, the earlier the better; applications of Flask that exist already are instrumented
+    as well. A second call, or a call under the prefix command, does nothing. Never raises.
+    """
+    try:
+        from otel_distro.distro import configure as start
+    except Exception as error:  # noqa: BLE001 -- importing OpenTelemetry reads variables, and raises by a wrong one
+        import logging
+
+        told = f"{type(error).__name__}: {error}"
+        logging.getLogger(__name__).warning("OpenTelemetry cannot be loaded (%s): nothing is set up", told)
+    else:
+        start()
 
 
 def __getattr__(name: str) -> Any:

@@ -77,11 +77,7 @@ class OtelConfigurator:
 
 
 def configure() -> None:
-    """Set up everything that the prefix command sets up, in the process that calls it.
-
-    Call it before the first request, the earlier the better; applications of Flask that exist already are instrumented
-    as well. A second call, or a call under the prefix command, does nothing. Never raises.
-    """
+    """Do what `otel_distro.configure` promises."""
     with _lock:
         if _started:
             return

@@ -10,6 +10,7 @@ import pytest
 
 from otel_distro import distro
 from otel_distro.distro import OtelConfigurator, OtelDistro, configure
+from tests.processes import AppProcess
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +85,14 @@ def test_instrumentors_that_the_user_does_not_want_are_not_loaded() -> None:
     assert {"flask", "logging"} <= names("")
     assert "flask" not in names("flask, other")
     assert names("*") == set()
+
+
+@pytest.mark.parametrize("value", ["b4", "tracecontext,", " "])
+def test_a_propagator_that_is_not_installed_leaves_the_program_as_it_is_with_one_warning(value: str) -> None:
+    program = "import otel_distro; otel_distro.configure(); otel_distro.configure; print('goes on')"
+    with AppProcess(["python", "-c", program], {"OTEL_PROPAGATORS": value, "OTEL_METRICS_EXPORTER": "none"}) as app:
+        assert app.wait() == 0, app.output
+        assert app.stdout == "goes on\n"
+        [line] = app.stderr.splitlines()
+        assert line.startswith("OpenTelemetry cannot be loaded (ValueError: Propagator ")
+        assert line.endswith("nothing is set up")
