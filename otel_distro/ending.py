@@ -1,8 +1,8 @@
 """The end of a process: what is queued for export is sent within a time, and what could not be is said in one line.
 
 `atexit` does not run where SIGTERM kills the process as it does by default (a plain program, `flask run`, and uvicorn,
-which raises the signal once more when it has shut down), nor where a child ends by `os._exit` (multiprocessing,
-Celery).
+which raises the signal once more when it has shut down), or SIGHUP, as when its terminal goes; nor where a child ends
+by `os._exit` (multiprocessing, Celery).
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Outlet(Protocol):
 
 
 class Ending:
-    """Sends what some outlets have queued, at every kind of end but SIGKILL, and says in one line what did not arrive.
+    """Sends what some outlets have queued, at every kind of end, and says in one line what did not arrive.
+
+    SIGKILL and SIGQUIT, and an `os._exit` or `os.exec…` of the application's own, leave no time for it.
 
     `providers` are flushed too where `atexit` will not do it: the application may have added processors of its own.
     Thread and fork safe.
@@ -72,8 +74,9 @@ class Ending:
     def watch(self) -> None:
         """Be called at every end; from the main thread only, signals can be watched."""
         atexit.register(self.finish)
-        if _may_watch_sigterm():
-            signal.signal(signal.SIGTERM, self._terminated)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if _may_watch(number):
+                signal.signal(number, self._terminated)
         register_post_import_hook(self._watch_multiprocessing, "multiprocessing.util")
         register_post_import_hook(self._watch_uvicorn, "uvicorn.server")
         register_post_import_hook(self._watch_celery, "celery.signals")
@@ -182,9 +185,9 @@ def _quietly(call: Callable[..., Any], *arguments: Any) -> None:
         call(*arguments)
 
 
-def _may_watch_sigterm() -> bool:
+def _may_watch(number: int) -> bool:
     return (
         threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        and signal.getsignal(number) is signal.SIG_DFL
         and not any(name in sys.modules for name in _EMBEDDING)
     )

@@ -128,8 +128,10 @@ def test_a_shutdown_and_the_signal_after_it_share_their_time() -> None:
     assert len(set(box.deadlines)) == 1
 
 
-def terminated(before: str = "", after: str = "", left: int = 0, seconds: int = 600) -> tuple[int, str, str]:
-    """Run the program, terminate it when it is ready, and return its status and what it said."""
+def terminated(
+    before: str = "", after: str = "", left: int = 0, seconds: int = 600, number: int = signal.SIGTERM
+) -> tuple[int, str, str]:
+    """Run the program, send it the signal when it is ready, and return its status and what it said."""
     text = PROGRAM.format(before=before, after=after, left=left, seconds=seconds)
     program = subprocess.Popen(
         [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -139,13 +141,18 @@ def terminated(before: str = "", after: str = "", left: int = 0, seconds: int = 
         assert program.stderr is not None
         assert program.stdout.readline() == "ready\n"
         if seconds:
-            program.terminate()
+            program.send_signal(number)
         output, errors = program.stdout.read(), program.stderr.read()
         return program.wait(20), output, errors
 
 
-def test_a_terminated_program_sends_and_dies_of_the_signal_all_the_same() -> None:
-    assert terminated() == (-signal.SIGTERM, "waited\n", "")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminated_program_sends_and_dies_of_the_signal_all_the_same(number: int) -> None:
+    assert terminated(number=number) == (-number, "waited\n", "")
+
+
+def test_a_program_that_is_to_outlive_its_terminal_does() -> None:
+    assert terminated("signal.signal(signal.SIGHUP, signal.SIG_IGN)", seconds=1, number=signal.SIGHUP)[0] == 0
 
 
 def test_a_program_that_ends_by_itself_sends_too() -> None:
