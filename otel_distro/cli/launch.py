@@ -20,14 +20,18 @@ def launch(command: Sequence[str]) -> NoReturn:
     start = find_spec("opentelemetry.instrumentation.auto_instrumentation")
     if start is None or not start.submodule_search_locations:
         raise InputError("opentelemetry-instrumentation is not installed: pip install otel-distro")
-    folder, here = start.submodule_search_locations[0], os.getcwd()
+    folder = start.submodule_search_locations[0]
+    try:
+        here = [os.getcwd()]
+    except OSError:  # somebody has deleted it; the program may not need it
+        here = []
     env = dict(os.environ)  # handed on; a setting is read by the program that this becomes
     found = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
     # Of several distributions that are installed the start-up takes the one that the file system lists first.
     for chosen in ("OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"):
         env.setdefault(chosen, "otel_distro")
-    env["PYTHONPATH"] = os.pathsep.join([folder, *([] if here in found else [here]), *found])
+    env["PYTHONPATH"] = os.pathsep.join([folder, *(path for path in here if path not in found), *found])
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 -- the user's own command
-    except OSError as error:
-        raise InputError(f"{command[0]!r} cannot be started: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # an empty name is a ValueError
+        raise InputError(f"{command[0]!r} cannot be started: {getattr(error, 'strerror', error)}") from error

@@ -85,6 +85,7 @@ def test_the_command_itself_loads_neither_opentelemetry_nor_click() -> None:
     [
         (["nonsense-command"], "'nonsense-command' cannot be started: No such file or directory"),
         (["/"], "'/' cannot be started: Permission denied"),
+        ([""], "'' cannot be started: execve: argv first element cannot be empty"),
         ([], "Missing argument 'COMMAND...'; see otel-distro run --help"),
     ],
 )
@@ -92,3 +93,11 @@ def test_a_program_that_cannot_be_started_is_one_line_and_exit_code_2(arguments:
     with AppProcess(["otel-distro", "run", *arguments]) as app:
         assert app.wait() == 2
         assert app.output.strip() == f"otel-distro: {said}"
+
+
+def test_a_program_starts_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir '{tmp_path}/gone' && exec otel-distro run python -c 'print(1)'"
+    with AppProcess(["/bin/sh", "-c", command], QUIET, cwd=tmp_path / "gone") as app:
+        assert app.wait() == 0, app.output
+        assert app.output == "1\n"
