@@ -228,8 +228,9 @@ class PageService:
         if self._reader is not None:
             renew_meter_locks(get_meter_provider())
             self._reader.after_fork()
-            if self._group is not None and os.geteuid() == 0:
-                # A child of root may become another user next, as by gunicorn's `--user`, who can make no file here.
+            if self._group is not None and os.geteuid() == 0 and "gunicorn.arbiter" in sys.modules:
+                # A worker of root's becomes another user next, by `--user`, who can make no file here. No other child
+                # makes one before it measures: it may never measure, or be a daemon that closes all that is open.
                 self._reader.store.open()
         self._observed = time.monotonic() - _OBSERVE_EVERY
         if self._wishes:

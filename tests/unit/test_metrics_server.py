@@ -170,6 +170,7 @@ def test_a_child_of_root_that_becomes_another_user_is_on_the_page_as_gunicorns_w
     program = textwrap.dedent(
         """
         import os, time, urllib.request
+        import gunicorn.arbiter
         from opentelemetry.metrics import get_meter
         from otel_distro import start_metrics_server
         from otel_distro.metrics.server import page_service
