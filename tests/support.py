@@ -94,7 +94,7 @@ def request(
     seconds: float = 10.0,
     tls: ssl.SSLContext | None = None,
 ) -> Response:
-    """Send one request and return the answer, an error status too; raises OSError where nobody answers.
+    """Send one request and return the answer, an error status too; raises OSError where none comes, or not all of it.
 
     `tls` says whom to trust at an https URL (None: whom the machine trusts).
     """
@@ -105,6 +105,8 @@ def request(
     except urllib.error.HTTPError as error:
         with error:
             return Response(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+    except HTTPException as error:  # who answered has ended meanwhile
+        raise ConnectionError(f"{url}: {error!r}") from error
 
 
 def _opener(tls: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
