@@ -65,6 +65,7 @@ class FollowedFiles:
             if key not in present and followed.position == before and followed.beginning():
                 followed.file.close()
                 del self._files[key]
+                self._succeed(followed)
         for followed in self._files.values():
             if followed.original:
                 followed.position = followed.original.position
@@ -95,6 +96,14 @@ class FollowedFiles:
             followed.position = followed.original.position if followed.original else 0
         self._files[key] = followed
         return key
+
+    def _succeed(self, gone: _Followed) -> None:
+        """Let copies of a file that is gone stand for it: it was replaced by one, as rsync and `sed -i` do."""
+        for followed in self._files.values():
+            if followed.original is gone:
+                followed.original = None
+                size = os.fstat(followed.file.fileno()).st_size
+                followed.position = gone.position if gone.position <= size else _line_start(followed.file, size)
 
     def _copied(self, new: _Followed) -> _Followed | None:
         """Return the file that a new one is a copy of."""

@@ -99,6 +99,30 @@ def test_a_copy_that_is_seen_before_the_file_is_cut_doubles_nothing(path: Path, 
     assert _new(files) == ["b"]
 
 
+def test_a_file_that_is_replaced_by_a_longer_copy_of_itself_is_read_on_there(path: Path, files: FollowedFiles) -> None:
+    for number in range(4):
+        copy = path.with_name("next")
+        shutil.copy(path, copy)
+        _write(copy, f"in the copy {number}")
+        copy.replace(path)
+        found = _new(files) + _new(files)
+        _write(path, f"behind it {number}")
+        assert found + _new(files) == [f"in the copy {number}", f"behind it {number}"]
+
+
+def test_a_file_that_is_replaced_by_a_shorter_one_that_begins_alike_goes_on_from_its_end(
+    path: Path, files: FollowedFiles
+) -> None:
+    _write(path, *(f"{number:0100}" for number in range(100)))
+    assert len(_new(files)) == 100
+    shorter = path.with_name("next")
+    shorter.write_text("".join(path.read_text().splitlines(keepends=True)[:50]))
+    shorter.replace(path)
+    assert _new(files) + _new(files) == []
+    _write(path, "a")
+    assert _new(files) == ["a"]
+
+
 def test_a_file_that_is_packed_or_removed_gives_nothing_again(path: Path, files: FollowedFiles) -> None:
     _write(path, "a")
     assert _new(files) == ["a"]
