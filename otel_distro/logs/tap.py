@@ -71,9 +71,12 @@ class Tap:
                 return
             found = getattr(record, PRIVATE, None)
             capture = found if type(found) is list and len(found) == SIZE else capture_of(record)
-            seen, capture[TAPPED] = capture[TAPPED], True
-            if not seen:
+            if capture[LEVEL] is None:
                 capture[LEVEL] = record.levelname  # a formatter that colours it changes it for all who come after it
+            if not self.sinks:
+                original(logger, record)
+                return
+            seen, capture[TAPPED] = capture[TAPPED], True
             level = root.level
             try:
                 # A record without our mark, or seen before, was made elsewhere: no root level of ours let it through.

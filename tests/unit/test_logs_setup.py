@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
+import pickle
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +119,21 @@ def test_a_formatter_of_the_application_that_colours_the_level_colours_it_for_it
         levels += [document["level"] for document in read((tmp_path / "app.log").read_text())]
     levels += [found.log_record.severity_text for found in exporter.get_finished_logs()]
     assert levels == ["ERROR"] * 2 * len(ours)
+
+
+def test_a_record_of_a_process_that_has_the_console_alone_is_in_the_file_of_another(
+    tmp_path: Path, root: logging.Logger
+) -> None:
+    sent = queue.SimpleQueue[logging.LogRecord]()
+    configure_logging(settings(LOG_FORMAT="json"))
+    root.addHandler(logging.handlers.QueueHandler(sent))
+    logging.getLogger("w").error("hello")
+    record = pickle.loads(pickle.dumps(sent.get()))  # noqa: S301 -- our own
+    reset_logging()
+    configure_logging(settings(LOG_FILE=str(tmp_path / "app.log")))
+    logging.getLogger(record.name).handle(record)
+    [document] = read((tmp_path / "app.log").read_text())
+    assert (document["level"], document["message"]) == ("ERROR", "hello")
 
 
 def test_a_second_call_without_a_file_keeps_the_file(tmp_path: Path) -> None:
