@@ -206,6 +206,14 @@ def test_a_record_above_the_usual_size_of_a_batch_is_stored(agent: Agent, size: 
     wait_until(lambda: all(has(agent, log_id) for log_id in ids), 60, what=lambda: refusals(agent), every=0.3)
 
 
+def test_a_line_above_the_limit_by_tcp_is_not_acknowledged_and_what_came_before_it_is_stored(
+    agent: Agent, came: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    first, behind = (line(timestamp=MOMENT, message="x", log_id=name) for name in ("first", "behind"))
+    assert not agent.tcp(first, line(timestamp=MOMENT, message="x" * 11_000_000, log_id="long"), behind)
+    assert [document["log_id"] for document in came(1)] == ["first"]
+
+
 def test_hostile_ids_are_stored(agent: Agent, came: Callable[[int], list[dict[str, Any]]]) -> None:
     records = [{"timestamp": MOMENT, "message": name, "log_id": log_id} for name, log_id in log_ids().items()]
     agent.write(*(line(**record) for record in records))
