@@ -102,9 +102,13 @@ class Ending:
                 thread.join(max(0.0, deadline - monotonic()))
 
     def finish(self) -> None:
-        """Send all that is queued, or as much as can be sent in the time, and end for good; never raises."""
+        """Send all that is queued, or as much as can be sent in the time, and end for good; never raises.
+
+        A Ctrl-C in the meantime, the second one of somebody who does not want to wait, ends it at once.
+        """
         with self._telling():
-            self._send(self._deadline())
+            with suppress(KeyboardInterrupt):
+                self._send(self._deadline())
             for outlet in self._outlets:
                 _quietly(outlet.close)
 

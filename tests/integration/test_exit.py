@@ -199,3 +199,19 @@ def test_servers_end_in_time_and_each_worker_tells_what_it_has_not_delivered(tmp
             told = TOLD.findall(app.stderr)
             assert len([line for line in told if "51 spans" in line]) == 1, app.report
             assert len(told) <= 2
+
+
+def test_who_asks_a_second_time_need_not_wait_and_is_told_all_the_same(
+    receiver: Receiver | GrpcReceiver, tmp_path: Path
+) -> None:
+    receiver.mode = "hang"
+    with started(receiver, tmp_path, "SIGINT", OTEL_DISTRO_EXIT_TIMEOUT="600") as app:
+        app.wait_for_output("ready\n")
+        app.signal(signal.SIGINT)
+        wait_until(lambda: receiver.requests > 0, what="the end to have begun")
+        app.signal(signal.SIGINT)
+        assert app.wait() == -signal.SIGINT
+        [told] = TOLD.findall(app.stderr)
+        assert "100 spans" in told
+        assert "100 log records" in told
+        assert "Exception ignored" not in app.stderr
