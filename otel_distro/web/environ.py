@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 from wsgiref.util import request_uri
 
+from opentelemetry.instrumentation.wsgi import get_default_span_name
 from opentelemetry.util.http import detect_synthetic_user_agent, normalize_user_agent, redact_url, sanitize_method
 
 Attributes: TypeAlias = dict[str, Any]
@@ -35,6 +36,12 @@ DURATION_NEW: Final = frozenset(
         "url.scheme",
     )
 )
+
+
+def conventions(mode: Any) -> tuple[bool, bool]:
+    """Return whether the older and whether the stable conventions are asked for by a mode of the contrib package."""
+    value = getattr(mode, "value", "default")
+    return value not in ("http", "database"), value != "default"
 
 
 def attributes_reader(*, old: bool, new: bool) -> AttributesOf:  # noqa: C901 -- the function in it
@@ -100,6 +107,19 @@ def attributes_reader(*, old: bool, new: bool) -> AttributesOf:  # noqa: C901 --
         return found
 
     return attributes_of
+
+
+def span_name(environ: dict[str, Any], rule: Any) -> str:
+    """Return the name of the span of a request that this rule of Flask's has matched, or None did."""
+    method = environ.get("REQUEST_METHOD", "")
+    if rule is None:
+        name: str = get_default_span_name(environ)
+        return name
+    if method not in STANDARD_METHODS:
+        method = sanitize_method(method.strip())
+        if method == "_OTHER":
+            method = "HTTP"
+    return f"{method} {rule.rule}"
 
 
 def _names(old: bool, new: bool, old_name: str, new_name: str = "") -> tuple[str, ...]:

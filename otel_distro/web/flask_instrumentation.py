@@ -29,9 +29,10 @@ def install() -> None:
         return
     from otel_distro.web import flask_responses, flask_spans
 
-    _replace(keys.module, "_rewrapped_app", flask_responses.factory(keys))
+    end = flask_spans.ending(current)
+    _replace(keys.module, "_rewrapped_app", flask_responses.factory(keys, end))
     _replace(keys.module, "_wrapped_before_request", flask_spans.begin_factory(keys, current))
-    _replace(keys.module, "_wrapped_teardown_request", flask_spans.end_factory(current))
+    _replace(keys.module, "_wrapped_teardown_request", flask_spans.end_factory(end))
     _replace(Flask, "ensure_sync", _ensure_sync(Flask.ensure_sync))
 
 

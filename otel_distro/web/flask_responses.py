@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter, time_ns
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from flask import request
@@ -24,6 +24,9 @@ from otel_distro.web.captured import response_headers as wanted_headers
 
 # What was read for the metrics, and of which application: its span takes it from there.
 ATTRIBUTES_KEY: Final = "otel_distro.attributes"
+# What a request has begun: two tokens of the context, and a span that is None once it is over.
+BEGUN_KEY: Final = "otel_distro.begun"
+End: TypeAlias = Callable[[list[Any], BaseException | None], None]
 # The provider that may sleep, of what begins the spans of an application. Not an attribute of the function: Flask looks
 # longer at functions that have any.
 sleepers: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
@@ -34,17 +37,11 @@ _UNSET: Final[Any] = object()
 _response_propagator: Final[Callable[[], Any]] = propagators.get_global_response_propagator
 
 
-def conventions(mode: Any) -> tuple[bool, bool]:
-    """Return whether the older and whether the stable conventions are asked for by a mode of the contrib package."""
-    value = getattr(mode, "value", "default")
-    return value not in ("http", "database"), value != "default"
-
-
 class Read:
     """What reads a request's attributes, and gives none where they cannot be read: the request goes on."""
 
     def __init__(self, mode: Any) -> None:
-        old, new = conventions(mode)
+        old, new = request_environ.conventions(mode)
         self._read = request_environ.attributes_reader(old=old, new=new)
         self._warned = False
 
@@ -59,7 +56,7 @@ class Read:
             return {}
 
 
-def factory(keys: internals.FlaskInstrumentation) -> Callable[..., Any]:
+def factory(keys: internals.FlaskInstrumentation, end: End) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_rewrapped_app`."""
 
     def rewrapped_app(  # noqa: PLR0913, PLR0917 -- the contrib package's signature
@@ -73,13 +70,13 @@ def factory(keys: internals.FlaskInstrumentation) -> Callable[..., Any]:
     ) -> Callable[..., Any]:
         measure = _Measures(active_requests_counter, duration_histogram_old, duration_histogram_new)
         response = _Response(keys.span_key, response_hook, excluded_urls, sem_conv_opt_in_mode)
-        return _served(wsgi_app, measure, response, keys)
+        return _served(wsgi_app, measure, response, keys, end)
 
     return rewrapped_app
 
 
 def _served(
-    wsgi_app: Any, measures: _Measures, response: _Response, keys: internals.FlaskInstrumentation
+    wsgi_app: Any, measures: _Measures, response: _Response, keys: internals.FlaskInstrumentation, end: End
 ) -> Callable[..., Any]:
     # With middleware of the application in between, the span has to read what the middleware has made of it.
     app = wsgi_app.__self__ if getattr(wsgi_app, "__func__", None) is Flask.wsgi_app else None
@@ -91,28 +88,35 @@ def _served(
 
     def wrapped_app(environ: dict[str, Any], start_response: Any) -> Any:
         nonlocal provider
-        if provider is not None:
-            if provider is _UNSET:
-                begins = getattr(app, "_before_request", None)
-                provider = sleepers.get(begins) if type(begins) is FunctionType else None
-            if provider is not None and not provider.awake and _response_propagator() is None:
-                return wsgi_app(environ, start_response)
-        environ[start_key] = time_ns()
-        if not measured:
-            return wsgi_app(environ, _Exchange(start_response, response, {}).start_response)
-        start = perf_counter()
-        attributes = read(environ)
-        exchange = _Exchange(start_response, response, attributes)
-        if app is not None:
-            environ[ATTRIBUTES_KEY] = (app, attributes)
-        active = measures.started(attributes)
         try:
-            answered = wsgi_app(environ, exchange.start_response)
-            if exchange.traced:
-                measures.answered(perf_counter() - start, exchange, environ.get(span_key))
-            return answered
-        finally:
-            measures.active.add(-1, active)
+            if provider is not None:
+                if provider is _UNSET:
+                    begins = getattr(app, "_before_request", None)
+                    provider = sleepers.get(begins) if type(begins) is FunctionType else None
+                if provider is not None and not provider.awake and _response_propagator() is None:
+                    return wsgi_app(environ, start_response)
+            environ[start_key] = time_ns()
+            if not measured:
+                return wsgi_app(environ, _Exchange(start_response, response, {}).start_response)
+            start = perf_counter()
+            attributes = read(environ)
+            exchange = _Exchange(start_response, response, attributes)
+            if app is not None:
+                environ[ATTRIBUTES_KEY] = (app, attributes)
+            active = measures.started(attributes)
+            try:
+                answered = wsgi_app(environ, exchange.start_response)
+                if exchange.traced:
+                    measures.answered(perf_counter() - start, exchange, environ.get(span_key))
+                return answered
+            finally:
+                measures.active.add(-1, active)
+        except BaseException as error:
+            # What the application does at a request's end may raise: Flask has not called ours then, nor will it.
+            begun = environ.get(BEGUN_KEY)
+            if begun is not None and begun[2] is not None and "werkzeug.debug.preserve_context" not in environ:
+                end(begun, error)
+            raise
 
     return wrapped_app
 
@@ -152,7 +156,7 @@ class _Response:
         self.excluded = internals.excludes(excluded_urls)
         self.mode = mode
         self._span_key = span_key
-        old, self._new = conventions(mode)
+        old, self._new = request_environ.conventions(mode)
         self._status_names = (
             *(("http.status_code",) if old else ()),
             *(("http.response.status_code",) if self._new else ()),

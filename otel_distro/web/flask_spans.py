@@ -13,18 +13,17 @@ from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.flask import flask_version
-from opentelemetry.instrumentation.wsgi import get_default_span_name, wsgi_getter
+from opentelemetry.instrumentation.wsgi import wsgi_getter
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.http import sanitize_method
 
 from otel_distro.internals import spans as internals
 from otel_distro.tracing import DormantSpan, DormantTracer
 from otel_distro.web.captured import request_headers
-from otel_distro.web.environ import STANDARD_METHODS
-from otel_distro.web.flask_responses import ATTRIBUTES_KEY, Read, sleepers
+from otel_distro.web.environ import span_name
+from otel_distro.web.flask_responses import ATTRIBUTES_KEY, BEGUN_KEY, End, Read, sleepers
 
 _COMMENTER_KEY: Final = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
 _UNSET: Final[Any] = object()
@@ -122,7 +121,7 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
             put(inside, _COMMENTER_KEY, told)
         environ[span_key] = span
         # The context of the request itself has it: a copy of it, in another thread, has not.
-        context.otel_distro_begun = (token, set_current(inside), span)
+        context.otel_distro_begun = environ[BEGUN_KEY] = [token, set_current(inside), span]
 
     if provider is not None:
         sleepers[before_request] = provider
@@ -152,7 +151,7 @@ class _Start:
         if rule:
             attributes["http.route"] = rule.rule
         span: Any = self.tracer.start_span(
-            name=_name(environ, rule),
+            name=span_name(environ, rule),
             context=parent,
             kind=kind,
             start_time=environ.get(self._start_key),
@@ -173,18 +172,6 @@ class _Start:
         return span
 
 
-def _name(environ: dict[str, Any], rule: Any) -> str:
-    method = environ.get("REQUEST_METHOD", "")
-    if rule is None:
-        name: str = get_default_span_name(environ)
-        return name
-    if method not in STANDARD_METHODS:
-        method = sanitize_method(method.strip())
-        if method == "_OTHER":
-            method = "HTTP"
-    return f"{method} {rule.rule}"
-
-
 def _extracted(environ: dict[str, Any], w3c: list[Any]) -> Context:
     """Return the context that came with a request; note a propagator that needs the W3C's headers to find any."""
     propagator = propagate.get_global_textmap()
@@ -199,36 +186,47 @@ def _is_w3c(propagator: TextMapPropagator) -> bool:
     )
 
 
-def end_factory(current: internals.CurrentContext) -> Callable[..., Any]:
+def ending(current: internals.CurrentContext) -> End:
+    """Return what ends what a request has begun, by what came out of the application."""
+    reset = current.reset
+
+    def end(begun: list[Any], error: BaseException | None) -> None:
+        token, activation, span = begun
+        begun[2] = None  # it is over
+        try:
+            try:
+                reset(activation)
+            except Exception:  # noqa: BLE001 -- it was set in another context; the public way says so in the log
+                context_api.detach(activation)
+            if error is not None:
+                _end_by(span, error)
+            elif type(span) is not DormantSpan:
+                span.end()
+            if token is not None:
+                context_api.detach(token)
+        except (RuntimeError, AttributeError, ValueError) as problem:
+            _logger.debug("Error during request teardown: %s", problem, exc_info=True)
+
+    return end
+
+
+def end_factory(end: End) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_wrapped_teardown_request`."""
 
     def wrapped_teardown_request(excluded_urls: Any = None) -> Callable[[BaseException | None], None]:
         excluded = internals.excludes(excluded_urls)
-        reset = current.reset
 
         def teardown_request(error: BaseException | None) -> None:
             context = _current_request_context()
             if excluded is not None and excluded(context.request.url):
                 return
             try:
-                token, activation, span = context.otel_distro_begun
+                begun = context.otel_distro_begun
             except AttributeError:
                 # Begun without `before_request`, or a copy of the request's context in another thread.
                 return
             del context.otel_distro_begun
-            try:
-                try:
-                    reset(activation)
-                except Exception:  # noqa: BLE001 -- it was set in another context; the public way says so in the log
-                    context_api.detach(activation)
-                if error is not None:
-                    _end_by(span, error)
-                elif type(span) is not DormantSpan:
-                    span.end()
-                if token is not None:
-                    context_api.detach(token)
-            except (RuntimeError, AttributeError, ValueError) as problem:
-                _logger.debug("Error during request teardown: %s", problem, exc_info=True)
+            end(begun, error)
 
         return teardown_request
 

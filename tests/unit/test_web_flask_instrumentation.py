@@ -10,7 +10,7 @@ from os import environ
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from opentelemetry import propagate
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.metrics import NoOpMeterProvider
@@ -166,3 +166,26 @@ def test_a_propagator_that_gives_no_context_costs_no_request(monkeypatch: pytest
     answer = app.test_client().get("/trace", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
     assert answer.status_code == 200
     assert answer.text not in ("a" * 32, "0" * 32)
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awake: bool) -> None:
+    flask_instrumentation.install()
+    tracers, kept = DormantTracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    if awake:
+        tracers.add_span_processor(SimpleSpanProcessor(kept))
+    app = instrumented(tracers)
+
+    @app.teardown_request
+    def close(_: object) -> None:
+        if request.args:
+            raise OSError("the database has gone")
+
+    client = app.test_client()
+    with pytest.raises(OSError, match="gone"):
+        client.get("/trace?fail=1")
+    assert get_current_span() is INVALID_SPAN
+    assert len({client.get("/trace").text for _ in range(3)}) == 3
+    assert [span.status.description for span in kept.get_finished_spans()] == (
+        ["OSError: the database has gone", None, None, None] if awake else []
+    )
