@@ -16,10 +16,11 @@ def keep_apart(exporter: Any) -> None:
 
     An adapter that somebody else has mounted in its session, and an exporter without one, stay as they are.
     """
-    adapters = getattr(session_of(exporter), "adapters", {})
+    session = session_of(exporter)
+    adapters = getattr(session, "adapters", {})
     for prefix, adapter in list(adapters.items()):
         if type(adapter) is _adapters()[0]:
-            adapters[prefix] = _adapters()[1]()
+            adapters[prefix] = _adapters()[1](session)
 
 
 def session_of(exporter: Any) -> Any:
@@ -33,8 +34,9 @@ def _adapters() -> tuple[type, type]:
     from requests.adapters import HTTPAdapter
 
     class ForkSafeAdapter(HTTPAdapter):
-        def __init__(self) -> None:
+        def __init__(self, session: Any) -> None:
             super().__init__()
+            self._session = session
             self._process = os.getpid()
             self._inherited: list[Any] = []
 
@@ -44,6 +46,9 @@ def _adapters() -> tuple[type, type]:
                 # Kept: its end would wait for a lock that a thread of the parent may have held at the fork.
                 self._inherited.append(self.poolmanager)
                 self.init_poolmanager(self._pool_connections, self._pool_maxsize, block=self._pool_block)
+            if isinstance(self._session.verify, str):
+                # The exporter's own authorities; requests would take those that REQUESTS_CA_BUNDLE names for all.
+                kwargs["verify"] = self._session.verify
             return super().send(*args, **kwargs)
 
     return HTTPAdapter, ForkSafeAdapter

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from requests.adapters import HTTPAdapter
 
 from otel_distro.connections import keep_apart, session_of
+from tests.certificates import Certificates
 from tests.otlp import Receiver
 
 
@@ -67,3 +70,20 @@ def test_an_adapter_that_somebody_has_mounted_stays() -> None:
 
 def test_an_exporter_without_such_a_session_is_left_as_it_is() -> None:
     keep_apart(object())
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_authority_that_is_named_for_otlp_goes_before_one_for_all_requests(
+    receiver: Receiver, known_certificates: Certificates, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(known_certificates.server.certificate, known_certificates.server.key)
+    receiver._server.socket = server.wrap_socket(receiver._server.socket, server_side=True)
+    monkeypatch.setenv(name, str(known_certificates.other_authority.certificate))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(known_certificates.authority.certificate))
+    exporter = OTLPSpanExporter(f"{receiver.endpoint.replace('http:', 'https:')}/v1/traces")
+    keep_apart(exporter)
+    span: Any = TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("work")
+    span.end()
+    assert exporter.export([span]) is SpanExportResult.SUCCESS
+    assert len(receiver.spans) == 1
