@@ -173,6 +173,9 @@ def _by_grpc(kind: Any, signal: str, settings: Settings) -> Any:
     """Return an exporter of this class, which by itself does not know all names of compression."""
     from grpc import Compression
 
+    from otel_distro.internals.otlp import check_client_files
+
+    check_client_files()
     kinds = {"gzip": Compression.Gzip, "deflate": Compression.Deflate}
     name = getattr(settings, f"otlp_{signal}_compression") or settings.otlp_compression
     exporter = kind(compression=kinds.get(name, Compression.NoCompression))

@@ -1,9 +1,14 @@
-"""Private parts that sending by OTLP rests on: what an exporter is made over."""
+"""Private parts that sending by OTLP rests on: what an exporter is made over, and of which files."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
+
+from otel_distro.errors import InputError
+from otel_distro.internals import find
+
+_GRPC: Final = "opentelemetry.exporter.otlp.proto.grpc.exporter"
 
 
 def exporter_over(kind: Any, transport: Any) -> Any:
@@ -21,3 +26,36 @@ def exporter_over(kind: Any, transport: Any) -> Any:
     except Exception:  # noqa: BLE001 -- made in the usual way it says what is wrong
         return None
     return exporter if over is transport else None
+
+
+def check_client_files() -> None:
+    """Have exporters by gRPC refuse one half of a client's certificate and key, by which gRPC would end the process.
+
+    A second call does nothing, nor does one where this release loads the files in another way.
+    """
+    original = find(_GRPC, "_load_credentials")
+    if original is None or hasattr(original, "otel_distro_checks"):
+        return
+
+    def load_credentials(certificate_file: Any, client_key_file: Any, client_certificate_file: Any) -> Any:
+        halves = {"CLIENT_KEY": client_key_file, "CLIENT_CERTIFICATE": client_certificate_file}
+        if any(halves.values()):
+            for name, file in halves.items():
+                _check(name, file)
+        return original(certificate_file, client_key_file, client_certificate_file)
+
+    load_credentials.otel_distro_checks = True  # type: ignore[attr-defined]  # a mark
+    module: Any = sys.modules[_GRPC]
+    module._load_credentials = load_credentials
+
+
+def _check(name: str, file: str | None) -> None:
+    if not file:
+        raise InputError(f"OTEL_EXPORTER_OTLP_{name} is not set, and a client's certificate and key go together")
+    try:
+        with open(file, "rb") as opened:
+            found = opened.read()
+    except OSError as error:
+        raise InputError(f"OTEL_EXPORTER_OTLP_{name}={file!r} cannot be read: {error.strerror}") from error
+    if not found:
+        raise InputError(f"OTEL_EXPORTER_OTLP_{name}={file!r} is an empty file")

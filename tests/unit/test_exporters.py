@@ -18,6 +18,7 @@ from otel_distro.delivery.plain_http import PlainTransport
 from otel_distro.errors import InputError
 from otel_distro.internals.otlp import exporter_over
 from otel_distro.settings import Settings
+from tests.certificates import Certificates
 from tests.processes import AppProcess, clean_environment
 from tests.support import free_port
 
@@ -220,3 +221,38 @@ def test_grpc_takes_every_name_of_compression(
     exporter = exporters._load(signal, "otlp", settings(**named, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"))
     assert exporter._compression is compression
     exporter.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "said"),
+    [
+        ("key", "", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set, and a client's certificate and key go together"),
+        ("", "certificate", "OTEL_EXPORTER_OTLP_CLIENT_KEY is not set, and a client's certificate and key go together"),
+        ("nowhere", "certificate", "OTEL_EXPORTER_OTLP_CLIENT_KEY='nowhere' cannot be read: No such file or directory"),
+        ("key", "empty", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE='empty' is an empty file"),
+        ("key", "certificate", ""),
+    ],
+)
+@pytest.mark.parametrize("signal", ["", "TRACES_"])
+def test_half_of_a_clients_certificate_and_key_costs_the_exporter_and_not_the_process(
+    key: str, certificate: str, said: str, signal: str, known_certificates: Certificates, tmp_path: Path
+) -> None:
+    pair = known_certificates.client
+    for name, content in (("key", pair.key), ("certificate", pair.certificate)):
+        (tmp_path / name).write_bytes(content.read_bytes())
+    (tmp_path / "empty").touch()
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        f"OTEL_EXPORTER_OTLP_{signal}CERTIFICATE": str(known_certificates.authority.certificate),
+        f"OTEL_EXPORTER_OTLP_{signal}CLIENT_KEY": key,
+        f"OTEL_EXPORTER_OTLP_{signal}CLIENT_CERTIFICATE": certificate,
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_DISTRO_EXIT_TIMEOUT": "0",
+    }
+    with AppProcess(["opentelemetry-instrument", "python", "-c", "print('goes on')"], env, cwd=tmp_path) as app:
+        assert app.wait() == 0, app.output
+        assert "goes on" in app.stdout
+        assert app.output.count(f"traces exporter 'otlp' did not start: InputError: {said};") == (said != "")
+        assert said or "did not start" not in app.output
+        assert "Traceback" not in app.output
