@@ -26,6 +26,7 @@ from otel_distro.settings import Settings
 
 _IDENTITY: Final = "group.json"
 _MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it, by mode and owner
+_NETWORK: Final = "/proc/self/ns/net"
 _OLD: Final = 60.0  # seconds that a folder without a process is left alone: its first process may be starting
 
 _logger = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def _inherited_group(folder: Path, identity: str) -> Group | None:
 
 def _own_group(identity: str) -> Group:
     base = _base()
-    family = json.dumps([identity, os.getppid(), sys.orig_argv, os.getcwd()])
+    family = json.dumps([identity, os.getppid(), sys.orig_argv, os.getcwd(), _network()])
     folder = base / hashlib.sha256(family.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     with locked(base, fcntl.LOCK_EX):
         _sweep(base)
@@ -118,6 +119,14 @@ def _own_group(identity: str) -> Group:
         os.utime(folder)
         # Under the lock: whoever joins next must find a living process here, else it empties the folder.
         return Group(folder, ours=True).claim()
+
+
+def _network() -> str:
+    """Return what tells networks apart: containers that share memory (`--ipc=host`) have pages of their own."""
+    try:
+        return os.readlink(_NETWORK)
+    except OSError:
+        return ""
 
 
 def _base() -> Path:

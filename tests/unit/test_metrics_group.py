@@ -74,6 +74,18 @@ def _hits(folder: Path) -> float:
 Make = Callable[..., Member]
 
 
+def test_two_networks_have_a_page_each(members: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two containers of one service that share the memory of their machine."""
+    (tmp_path / "net").symlink_to("net:[1]")
+    one = members()
+    monkeypatch.setattr(groups, "_NETWORK", str(tmp_path / "net"))
+    two, three = members(), members()
+    monkeypatch.setattr(groups, "_NETWORK", str(tmp_path / "none"))
+    four = members()
+    assert len({one.folder, two.folder, four.folder}) == 3
+    assert two.folder == three.folder
+
+
 def test_processes_of_one_parent_command_service_and_address_share_a_page(members: Make, base: Path) -> None:
     one, two = members(), members()
     assert one.folder == two.folder
