@@ -118,7 +118,7 @@ def _start(settings: Settings, auto_version: str) -> None:
         outlets: list[Any] = []
         _isolated("traces", lambda: exporters.start_traces(settings, resource, _isolated, outlets))
         _isolated("metrics", lambda: exporters.start_metrics(settings, resource, _isolated, outlets))
-        _isolated("metrics of several processes", _name_group)
+        _isolated("metrics of several processes", lambda: _name_group(settings))
         logs = _isolated("logs", lambda: exporters.start_logs(settings, resource, _isolated, outlets))
         _isolated("logging", lambda: _start_logging(settings, logs))
         if outlets:
@@ -170,8 +170,11 @@ def _resource(auto_version: str) -> Any:
     return Resource.create(attributes)
 
 
-def _name_group() -> None:
+def _name_group(settings: Settings) -> None:
     """Name the group of this process in the environment, so that the processes it starts share its page."""
+    if settings.prometheus_dir:
+        # They may be started in another folder.
+        os.environ["OTEL_DISTRO_PROMETHEUS_DIR"] = os.path.abspath(settings.prometheus_dir)
     server = sys.modules.get("otel_distro.metrics.server")
     if server is not None and server.page_service.folder:
         os.environ["OTEL_DISTRO_GROUP_DIR"] = server.page_service.folder

@@ -34,6 +34,27 @@ def test_what_children_count_is_on_the_page(served: Served, way: str) -> None:
         served.check_quiet(app)
 
 
+def test_a_child_that_is_started_in_another_folder_finds_the_one_that_a_relative_path_names(
+    served: Served, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    program = """
+import subprocess, sys, time
+from opentelemetry.metrics import get_meter
+get_meter("counted").create_counter("work").add(1, {"kind": "call"})
+if sys.argv[1:] != ["child"]:
+    subprocess.run([sys.executable, "-c", open("program.py").read(), "child"], cwd="elsewhere", check=True)
+    print("done", flush=True)
+    time.sleep(60)
+"""
+    (tmp_path / "program.py").write_text(program)
+    with served.start("python", "program.py", env={"OTEL_DISTRO_PROMETHEUS_DIR": "shared"}, cwd=tmp_path) as app:
+        app.wait_for_output("done\n")
+        served.page.wait_for("work_total", 2, kind="call")
+        assert not list((tmp_path / "elsewhere").iterdir())
+        served.check_quiet(app)
+
+
 def serving(served: Served, processes: set[int]) -> int:
     """Find who listens on the page's port, as the system sees it."""
     port = int(served.page.url.split(":")[2].partition("/")[0])
