@@ -20,7 +20,8 @@ class _Descriptors:
     def __init__(self) -> None:
         # Reentrant, as a signal handler may fork, or open a file, while its own thread is here.
         self._guard = threading.RLock()
-        self._open: set[int] = set()
+        # The file of each: a number that the application has closed, as daemons close all, may be another file's now.
+        self._open: dict[int, os.stat_result] = {}
         self._watching = False
 
     def open(self, path: Path, flags: int) -> int:
@@ -31,13 +32,13 @@ class _Descriptors:
                 )
                 self._watching = True
             descriptor = _opened(path, flags | os.O_CLOEXEC)
-            self._open.add(descriptor)
+            self._open[descriptor] = os.fstat(descriptor)
             return descriptor
 
     def close(self, descriptor: int) -> None:
         with self._guard:
-            if descriptor in self._open:
-                self._open.discard(descriptor)
+            file = self._open.pop(descriptor, None)
+            if file is not None and is_open(descriptor, file):
                 os.close(descriptor)
 
     def _before(self) -> None:
@@ -48,9 +49,18 @@ class _Descriptors:
 
     def _after_in_child(self) -> None:
         self._guard = threading.RLock()
-        for descriptor in self._open:
-            os.close(descriptor)
-        self._open = set()
+        for descriptor, file in self._open.items():
+            if is_open(descriptor, file):
+                os.close(descriptor)
+        self._open = {}
+
+
+def is_open(descriptor: int, file: os.stat_result) -> bool:
+    """Say whether a descriptor still is this file's."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file)
+    except OSError:
+        return False
 
 
 def _opened(path: Path, flags: int) -> int:

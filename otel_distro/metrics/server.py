@@ -157,6 +157,8 @@ class PageService:
         """Do what is to be done every second: take over from a process that died, observe, fold."""
         try:
             with self._lock:
+                if self._reader is not None:
+                    self._reader.store.hold()
                 for wish in list(self._wishes.values()):
                     self._retry(wish)
                 reader = self._reader

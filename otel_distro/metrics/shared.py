@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from otel_distro.metrics.descriptors import close_lockable, open_lockable
+from otel_distro.metrics.descriptors import close_lockable, is_open, open_lockable
 
 MAGIC: Final = b"OTELDST1"
 SEGMENT: Final = 65536
@@ -59,6 +59,7 @@ class CellFile:
         self._maps: list[Any] = []
         self._size = 0
         self._descriptor = self._mapped = -1
+        self._file: Any = None
         if path is not None:
             # Under another name until it is locked: nobody may take it for a dead process's.
             new = path.with_suffix(".new")
@@ -66,6 +67,7 @@ class CellFile:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             # Opened once more: a mapping keeps a copy of its descriptor, which would hold the lock in every child.
             self._mapped = os.open(new, os.O_RDWR | os.O_CLOEXEC)
+            self._file = os.fstat(self._mapped)
             os.rename(new, path)
 
     def add(self, text: str, cells: int) -> Cells:
@@ -103,6 +105,7 @@ class CellFile:
     def _map(self, size: int) -> Any:
         if self._mapped < 0:
             return bytearray(size)
+        self._open_again()
         # Without its blocks a write to the mapping would kill the process on a full disk (SIGBUS).
         os.posix_fallocate(self._mapped, self._size, size)
         mapped = mmap.mmap(self._mapped, size, offset=self._size)
@@ -110,13 +113,25 @@ class CellFile:
         self._maps.append(mapped)
         return mapped
 
+    def hold(self) -> None:
+        """Take the file and its lock again where the application has closed what it did not open, as daemons do."""
+        with self._lock:
+            self._open_again()
+
+    def _open_again(self) -> None:
+        if self.path is None or self._descriptor < 0:
+            return
+        if not is_open(self._descriptor, self._file):
+            close_lockable(self._descriptor)
+            self._descriptor = open_lockable(self.path, os.O_RDWR)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        if not is_open(self._mapped, self._file):
+            self._mapped = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+
     @property
     def removed(self) -> bool:
         """Whether somebody has removed the file, so that no other process finds it, while this one writes to it."""
-        try:
-            return self._mapped >= 0 and os.fstat(self._mapped).st_nlink == 0
-        except OSError:  # the application has closed what it did not open
-            return False
+        return self._mapped >= 0 and is_open(self._mapped, self._file) and os.fstat(self._mapped).st_nlink == 0
 
     def snapshot(self) -> bytes:
         """Return a copy of all segments as they are at this moment."""
@@ -125,16 +140,20 @@ class CellFile:
     def forget(self) -> None:
         """Forget the file in a forked child, where the fork has closed the descriptor that is locked."""
         self._descriptor = -1
-        if self._mapped >= 0:
-            os.close(self._mapped)
-            self._mapped = -1
+        self._close_mapped()
 
     def close(self) -> None:
         """Release the lock; the file stays, and counts as a dead process's."""
         if self._descriptor >= 0:
             close_lockable(self._descriptor)
-            os.close(self._mapped)
-            self._descriptor = self._mapped = -1
+            self._descriptor = -1
+            self._close_mapped()
+
+    def _close_mapped(self) -> None:
+        if self._mapped >= 0:
+            if is_open(self._mapped, self._file):
+                os.close(self._mapped)
+            self._mapped = -1
 
 
 class ForeignFileError(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from otel_distro.metrics.families import Labels
 from otel_distro.metrics.shared import CellFile, Cells
@@ -51,6 +52,12 @@ class CellStore:
         """Make the file now; a folder that takes none is warned of, and memory stands for it."""
         with self._lock:
             self._add('["open",0,[]]', 0)
+
+    def hold(self) -> None:
+        """Keep the file this process's, whatever the application has closed."""
+        if self.file is not None:
+            with suppress(OSError):  # it has been removed as well
+                self.file.hold()
 
     def watch(self) -> None:
         """Warn, once, where somebody has removed the file."""

@@ -312,3 +312,46 @@ def test_a_file_has_its_name_only_once_it_is_locked(tmp_path: Path) -> None:
 def test_the_magic_is_a_word(file: CellFile) -> None:
     file.add("", 0)
     assert _path(file).read_bytes()[:8] == MAGIC
+
+
+@pytest.mark.parametrize("first", ["the file is held again", "the file has to grow"])
+def test_who_closes_all_that_is_open_loses_no_value_and_finds_its_own_files_as_they_are(
+    tmp_path: Path, first: str
+) -> None:
+    """As daemons do when they start: the numbers that were the cells' are those of the application's files then."""
+
+    def child() -> None:
+        file = CellFile(tmp_path / "1.cells")
+        file.add("before", 1)[0] = 1
+        os.closerange(3, 1000)
+        assert not is_alive(tmp_path / "1.cells")
+        own = [os.open(tmp_path / f"own-{number}", os.O_RDWR | os.O_CREAT) for number in range(20)]
+        if first == "the file is held again":
+            file.hold()
+            assert is_alive(tmp_path / "1.cells")
+        file.add("x" * SEGMENT, 1)[0] = 2
+        assert is_alive(tmp_path / "1.cells")
+        assert [value for _, (value,) in _seen(CellReader(tmp_path / "1.cells"))] == [1, 2]
+        in_child(file.forget)  # as after a fork: nothing of the application's is closed there
+        file.close()
+        assert not is_alive(tmp_path / "1.cells")
+        for descriptor in own:
+            assert os.fstat(descriptor).st_size == 0
+
+    in_child(child)
+
+
+def test_a_forked_child_has_the_files_whose_numbers_were_the_cells(tmp_path: Path) -> None:
+    def child() -> None:
+        file = CellFile(tmp_path / "1.cells")
+        os.closerange(3, 1000)
+        own = [os.open(tmp_path / f"own-{number}", os.O_RDWR | os.O_CREAT) for number in range(20)]
+
+        def grandchild() -> None:
+            file.forget()
+            for descriptor in own:
+                os.fstat(descriptor)
+
+        in_child(grandchild)
+
+    in_child(child)
