@@ -10,7 +10,7 @@ from opentelemetry.metrics import get_meter_provider
 
 from otel_distro.errors import InputError
 from otel_distro.metrics.access import Access
-from otel_distro.metrics.prometheus import chosen_format
+from otel_distro.metrics.prometheus import EOF, OPENMETRICS, chosen_format
 from otel_distro.metrics.server import left_to_workers, page_service
 from otel_distro.settings import Settings
 
@@ -41,7 +41,7 @@ class MetricsApp:
         except InputError as error:
             _logger.warning("the metrics page of this application stays shut: %s", error)
         self._settings = settings
-        if not left_to_workers(self._attach):
+        if not settings.disabled and not left_to_workers(self._attach):
             self._attach()
 
     def _attach(self) -> None:
@@ -103,7 +103,10 @@ class MetricsApp:
             challenges = [("WWW-Authenticate", challenge) for challenge in self._access.challenges]
             return _text(401, "The metrics page asks for credentials.\n", *challenges)
         content_type = chosen_format(accept)
-        body = page_service.reader(self._settings).page(content_type)
+        if self._settings.disabled:
+            body = EOF if content_type == OPENMETRICS else b""
+        else:
+            body = page_service.reader(self._settings).page(content_type)
         headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
         return 200, headers, body
 
@@ -118,7 +121,7 @@ def metrics_app() -> MetricsApp:
     """Return the metrics page as an application to mount in a WSGI or ASGI application, as at `/metrics`.
 
     Passwords and tokens protect it as they do the page's own port; TLS is the affair of the server that it is mounted
-    in. Where a file that protects it cannot be used, there is one warning and the page answers 503.
-    A meter provider that no page can read, as it is not the SDK's, is one warning too.
+    in. Where a file that protects it cannot be used, there is one warning and the page answers 503. A meter provider
+    that no page can read, as it is not the SDK's, is one warning too. With OTEL_SDK_DISABLED=true the page is empty.
     """
     return MetricsApp()

@@ -19,6 +19,7 @@ from otel_distro.metrics.app import MetricsApp
 from otel_distro.metrics.prometheus import OPENMETRICS, TEXT
 from otel_distro.web import flask as hook
 from tests.meters import reading
+from tests.processes import AppProcess
 
 
 def asgi(app: MetricsApp, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -123,6 +124,21 @@ def test_paths_below_it_that_a_client_makes_up_are_no_endpoints_of_their_own() -
     own = sum(found.value("http_requests", method="GET", endpoint=endpoint, status="200") for endpoint in endpoints)
     assert (own, found.value("http_requests", method="GET", endpoint="/metrics", status="200")) == (4, 1)
     assert found.value("http_requests", method="GET", endpoint="(unmatched)", status="200") == 46
+
+
+def test_with_the_sdk_disabled_the_page_is_empty_and_nothing_is_made_or_said() -> None:
+    program = (
+        "import otel_distro\n"
+        "from werkzeug.test import Client\n"
+        "answer = Client(otel_distro.metrics_app()).get('/')\n"
+        "print(answer.status_code, answer.data)\n"
+        "print(Client(otel_distro.metrics_app()).get('/', headers={'Accept': 'application/openmetrics-text'}).data)\n"
+        "from otel_distro.metrics.server import page_service\n"
+        "print(page_service._reader)\n"
+    )
+    with AppProcess([sys.executable, "-c", program], {"OTEL_SDK_DISABLED": "true"}) as app:
+        assert app.wait() == 0
+        assert app.output.splitlines() == ["200 b''", r"b'# EOF\n'", "None"], app.report
 
 
 def test_an_asgi_scope_of_another_kind_is_left_alone() -> None:
