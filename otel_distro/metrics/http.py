@@ -42,6 +42,7 @@ class MetricsServer:
         self._access = access or Access()
         self._server = _Server(page, family, address, self._access)
         self.host = host
+        self.closed = False
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._serve, name="otel-distro-metrics", daemon=True)
         self._thread.start()
@@ -59,6 +60,7 @@ class MetricsServer:
 
     def close(self) -> None:
         """Stop serving, hang up on every client and free the port."""
+        self.closed = True
         self._server.shutdown()
         self._server.server_close()
         self._server.clients.hang_up(late_only=False)

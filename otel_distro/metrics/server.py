@@ -125,6 +125,8 @@ class PageService:
                 seat = Seat(self._group.folder, f"port-{port}") if self._group is not None and port else None
                 wish = _Wish(host, port, seat, Access.from_settings(settings))
                 self._wishes[port] = wish
+            if _is_closed(wish):
+                wish.server = None
             try:
                 self._fulfil(wish)
             except OSError:
@@ -137,7 +139,7 @@ class PageService:
     def serving(self, port: int) -> MetricsServer | None:
         """Return the server of this process at the port, if there is one."""
         wish = self._wishes.get(port)
-        return wish.server if wish else None
+        return wish.server if wish and not _is_closed(wish) else None
 
     def close(self) -> None:
         """Stop every server, free its port and wish for none."""
@@ -200,6 +202,11 @@ class PageService:
             wish.server = MetricsServer(self._reader.page, wish.host, wish.port, access=wish.access)
 
     def _retry(self, wish: _Wish) -> None:
+        if _is_closed(wish):
+            # By the application: not opened again by itself, and another process may have the port.
+            if wish.seat is not None:
+                wish.seat.leave()
+            return
         try:
             self._fulfil(wish)
         except (OSError, InputError) as error:
@@ -239,6 +246,10 @@ class PageService:
             self._ticker.start()
 
 
+def _is_closed(wish: _Wish) -> bool:
+    return wish.server is not None and wish.server.closed
+
+
 page_service: Final = PageService()
 
 
@@ -263,7 +274,7 @@ def start_metrics_server(port: int = 8000, host: str | None = None) -> MetricsSe
     if settings.disabled:
         print("Metrics are off: OTEL_SDK_DISABLED=true")  # noqa: T201 -- the address is for the person who starts it
         return None
-    if not isinstance(port, int) or not 0 <= port <= 65535:
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
         _logger.warning("metrics are not served: port=%.100r is not a whole number from 0 to 65535", port)
         return None
     if left_to_workers(lambda: start_metrics_server(port, host)):

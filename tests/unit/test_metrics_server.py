@@ -63,17 +63,18 @@ def test_a_taken_port_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "localhost:8000", "http://localhost", "a..b"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "localhost:8000", "http://localhost", "a..b", "nowhere.invalid"])
 def test_a_host_that_is_none_of_this_machine_is_one_warning_that_names_its_variable(
     host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert start_metrics_server(free_port(), host) is None
     assert len(caplog.records) == 1
     assert "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)" in caplog.text
+    assert f"not served on {host}:" in caplog.text
     assert "OTEL_EXPORTER_PROMETHEUS_PORT" not in caplog.text
 
 
-@pytest.mark.parametrize("port", [-1, 65536, "8000", None, 8000.5])
+@pytest.mark.parametrize("port", [True, -1, 65536, "8000", None, 8000.5])
 def test_a_port_that_is_none_is_one_warning(port: object, caplog: pytest.LogCaptureFixture) -> None:
     assert start_metrics_server(port) is None  # type: ignore[arg-type]
     assert len(caplog.records) == 1
@@ -86,18 +87,41 @@ def test_a_disabled_sdk_serves_nothing(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "OTEL_SDK_DISABLED=true" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
-def test_a_host_that_is_none_of_this_machine_is_one_warning(host: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert start_metrics_server(0, host) is None
-    assert len(caplog.records) == 1
-    assert f"not served on {host}:0: " in caplog.text
-    assert "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)" in caplog.text
-    assert "free the port" not in caplog.text
-
-
 def test_a_seat_that_cannot_be_written_is_named(caplog: pytest.LogCaptureFixture) -> None:
     warn_not_served("localhost", 9464, PermissionError(errno.EACCES, "Permission denied", "/run/shop/port-9464.seat"))
     assert "Permission denied; let this process write to /run/shop/port-9464.seat" in caplog.text
+
+
+def test_a_server_that_was_closed_stays_so_until_it_is_asked_for_again(capsys: pytest.CaptureFixture[str]) -> None:
+    server = start_metrics_server(free_port())
+    assert server is not None
+    server.close()
+    page_service.tick()
+    with pytest.raises(OSError, match="refused"):
+        request(server.url)
+    again = start_metrics_server(server.port)
+    assert again is not None
+    assert request(again.url).status == 200
+    assert "already" not in capsys.readouterr().out
+
+
+def test_another_process_takes_the_port_of_a_server_that_was_closed(tmp_path: object) -> None:
+    program = textwrap.dedent(
+        """
+        import os
+        import time
+        import otel_distro
+        server = otel_distro.start_metrics_server(int(os.environ["PORT"]))
+        if os.fork():
+            server.close()
+            print("closed", flush=True)
+        time.sleep(300)
+        """
+    )
+    port = free_port()
+    with AppProcess([sys.executable, "-c", program], {"PORT": str(port)}) as app:
+        app.wait_for_output("closed")
+        app.wait_for_http(f"http://127.0.0.1:{port}/metrics")
 
 
 def test_without_a_reader_there_is_nothing_to_serve() -> None:
