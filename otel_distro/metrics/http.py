@@ -223,4 +223,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _takes_gzip(accept_encoding: str) -> bool:
     codings = (item.replace(" ", "").lower() for item in accept_encoding.split(","))
-    return any(coding == "gzip" or (coding.startswith("gzip;q=") and coding != "gzip;q=0") for coding in codings)
+    # A quality of 0, 0.0 and so on refuses it (RFC 9110, section 12.4.2).
+    return any(coding == "gzip" or (coding.startswith("gzip;q=") and coding[7:].strip("0.")) for coding in codings)

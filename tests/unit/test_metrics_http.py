@@ -61,7 +61,15 @@ def test_openmetrics_is_served_to_who_asks_for_it(server: MetricsServer) -> None
 
 
 @pytest.mark.parametrize(
-    ("coding", "zipped"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("", False)]
+    ("coding", "zipped"),
+    [
+        ("gzip", True),
+        ("br, gzip;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.00", False),
+        ("gzip;q=0.10", True),
+        ("", False),
+    ],
 )
 def test_gzip_is_used_where_it_is_accepted(server: MetricsServer, coding: str, zipped: bool) -> None:
     answer = request(server.url, headers={"Accept-Encoding": coding})
