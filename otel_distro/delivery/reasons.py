@@ -100,4 +100,7 @@ def _place(netloc: str) -> str:
 
 def _parts(endpoint: Any) -> SplitResult:
     text = endpoint if isinstance(endpoint, str) else ""
-    return urlsplit(text if "//" in text else f"//{text}")
+    try:
+        return urlsplit(text if "//" in text else f"//{text}")
+    except ValueError:  # no URL at all, which whoever sends to it says
+        return SplitResult("", text.partition("//")[2].partition("/")[0], "", "", "")

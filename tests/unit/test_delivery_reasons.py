@@ -49,9 +49,10 @@ SECRETS = {"authorization": "Basic hun\nter2", "x-tenant": "1"}
         (HttpExporter(headers=SECRETS), "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"),
         (HttpExporter("user:hunter2@a:4318?key=hunter2"), "the endpoint is no URL"),
         (HttpExporter("http://user:hunter2@a:99999/v1/traces"), "the endpoint is no URL"),
+        (HttpExporter("http://user:hunter2@[::1/v1/traces"), "the endpoint is no URL"),
         (GrpcExporter("http://a:4317", headers=SECRETS), "Invalid metadata"),
     ],
-    ids=["plain", "requests", "no scheme", "wrong port", "gRPC"],
+    ids=["plain", "requests", "no scheme", "wrong port", "no URL", "gRPC"],
 )
 def test_no_secret_of_headers_or_endpoint_is_told(exporter: Any, words: str) -> None:
     attempts = Attempts("traces", exporter)
