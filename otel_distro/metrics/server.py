@@ -240,7 +240,7 @@ class PageService:
             if self._group is not None and os.geteuid() == 0 and "gunicorn.arbiter" in sys.modules:
                 # A worker of root's becomes another user next, by `--user`, who can make no file here. No other child
                 # makes one before it measures: it may never measure, or be a daemon that closes all that is open.
-                self._reader.store.open()
+                self._reader.store.reserve()
         self._observed = time.monotonic() - _OBSERVE_EVERY
         if self._wishes:
             self._ticker.start()

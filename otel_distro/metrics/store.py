@@ -53,6 +53,12 @@ class CellStore:
         with self._lock:
             self._add('["open",0,[]]', 0)
 
+    def reserve(self) -> None:
+        """Make the file while this process may, still empty; where that cannot be, the first measurement says so."""
+        with self._lock, suppress(OSError):
+            if self.file is None and self._new_file is not None:
+                self.file = self._new_file()
+
     def hold(self) -> None:
         """Keep the file this process's, whatever the application has closed."""
         if self.file is not None:

@@ -157,6 +157,22 @@ def test_a_disk_with_room_for_a_part_of_a_folding_alone_costs_one_warning_of_it(
     in_child(child)
 
 
+def test_a_file_that_is_reserved_takes_no_room_and_its_process_lives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CellStore(lambda: CellFile(tmp_path / "1-own.cells"))
+    store.reserve()
+    assert (tmp_path / "1-own.cells").stat().st_size == 0
+    reader = merger(tmp_path)
+    assert samples(reader) == {}
+    assert reader.living == 1
+    store.cells(COUNTER, ())[0] += 4
+    assert samples(reader) == {("hits_total", ()): 4}
+    CellStore(lambda: CellFile(tmp_path / "none" / "1.cells")).reserve()
+    assert not caplog.messages
+    store.close()
+
+
 def test_a_file_that_somebody_has_removed_is_one_warning_and_this_process_keeps_its_values(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
