@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from wrapt import register_post_import_hook
+
+# What is not zero in a worker, a mule and a spooler, and is in the master.
+_FORKED: Final = ("worker_id", "mule_id", "i_am_the_spooler")
 
 
 def left_to_workers(call: Callable[[], object]) -> bool:
     """Have `call` called in each worker that uWSGI forks, after what waits there already; False where it has forked."""
     uwsgi: Any = sys.modules.get("uwsgi")
-    if uwsgi is None or getattr(uwsgi, "worker_id", os.getpid)():
+    if uwsgi is None or any(getattr(uwsgi, name, int)() for name in _FORKED) or not hasattr(uwsgi, "worker_id"):
         return False
     before: Any = getattr(uwsgi, "post_fork_hook", None)
     called: set[int] = set()

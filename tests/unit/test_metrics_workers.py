@@ -26,8 +26,9 @@ def test_outside_of_uwsgi_nothing_waits() -> None:
     assert not left_to_workers(lambda: None)
 
 
-def test_in_a_worker_nothing_waits(uwsgi: Any) -> None:
-    uwsgi.worker_id = lambda: 2
+@pytest.mark.parametrize("forked", ["worker_id", "mule_id", "i_am_the_spooler"])
+def test_in_a_worker_a_mule_and_a_spooler_nothing_waits(uwsgi: Any, forked: str) -> None:
+    setattr(uwsgi, forked, lambda: 2)
     assert not left_to_workers(lambda: None)
 
 
