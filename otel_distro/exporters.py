@@ -104,13 +104,13 @@ def start_logs(settings: Settings, resource: Resource, isolated: Isolated, outle
     from otel_distro.delivery.outbox import Batching, LogOutbox, Outbox
     from otel_distro.delivery.sender import Sender
     from otel_distro.internals.logs import start_log_export
+    from otel_distro.logs.entry import Draft
 
     def outbox(exporter: Any) -> Outbox:
         form_of = None if otlp_logs.encodes(exporter) else otlp_logs.readable
         sender = Sender("logs", exporter)
-        return Outbox(
-            "OtelDistroLogs", sender, batching, otlp_logs.size_of, settings.exit_timeout, form_of, otlp_logs.made
-        )
+        parts = (otlp_logs.size_of, settings.exit_timeout, form_of, otlp_logs.made, Draft)
+        return Outbox("OtelDistroLogs", sender, batching, *parts)
 
     batching = Batching(settings.log_delay / 1000, settings.log_batch, settings.log_queue)
     boxes = [outbox(exporter) for exporter in exporters]

@@ -597,7 +597,10 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     *(
         variable
-        for signal, prefix, noun, delay in (("span", "BSP", "spans", "5000"), ("log", "BLRP", "log records", "1000"))
+        for signal, prefix, noun, delay, room in (
+            ("span", "BSP", "spans", "5000", ""),
+            ("log", "BLRP", "log records", "1000", " Long ones have 64 MB together."),
+        )
         for variable in (
             Variable(
                 f"OTEL_{prefix}_SCHEDULE_DELAY",
@@ -614,7 +617,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
                 "integer",
                 noun,
                 "2048",
-                f"Most {noun} that wait; when more come the oldest are dropped and counted.",
+                f"Most {noun} that wait; when more come the oldest are dropped and counted.{room}",
                 _integer(1, 10_000_000),
             ),
             Variable(

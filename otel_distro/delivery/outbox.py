@@ -20,6 +20,9 @@ from otel_distro.delivery.sender import Sender
 
 # A gRPC receiver takes 4 MiB by default; what has so many bytes of JSON has at most about twice as many of OTLP.
 REQUEST_LIMIT: Final = 2 * 1000 * 1000
+# Of what waits: thousands of long records would take more memory than the application has while no receiver is there.
+WAITING_LIMIT: Final = 64 * 1000 * 1000
+_SMALL: Final = 4096  # bytes that each item may have, however many the user lets wait
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Outbox(Closing):
 
     When it is full the oldest goes. `made_of` makes of an item, when its turn comes, what it was put for; called again
     it changes nothing. `size_of` gives the bytes of that, so that a request does not become too large, and `form_of`
-    makes of it what the exporter takes.
+    makes of it what the exporter takes. Items of other types than `small`, where one is given, have 64 MB together, or
+    4 kB for each that may wait, where that is more.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what a queue is and what is in it
@@ -48,16 +52,20 @@ class Outbox(Closing):
         limit: float = 3.0,
         form_of: Callable[[Any], Any] | None = None,
         made_of: Callable[[Any], Any] | None = None,
+        small: type | None = None,
     ) -> None:
         self._batch = min(batching.batch, batching.capacity)
         self._capacity = batching.capacity
         self._size_of = size_of
         self._form_of = form_of
         self._made_of = made_of
+        self._small = small
+        self._most_bytes = max(WAITING_LIMIT, _SMALL * batching.capacity)
         self._open(name, sender, batching.delay, limit)
 
     def _forget(self) -> None:
         self._queue: deque[Any] = deque()
+        self._bytes = 0  # of what is in it and not small
         # The batch that is being sent; who takes it out enters what became of it.
         self._flying: deque[list[Any]] = deque()
 
@@ -68,16 +76,34 @@ class Outbox(Closing):
             return
         queue = self._queue
         queue.append(item)
-        if len(queue) >= self._batch:
-            if len(queue) > self._capacity and _taken(queue) is not None:
-                self.ledger.drop(FULL)
+        if self._small is not None and type(item) is not self._small:
+            self._weigh(item)
+            while self._bytes > self._most_bytes and len(queue) > 1:
+                self._drop_oldest()
+        if len(queue) >= self._batch or self._bytes > REQUEST_LIMIT:
+            if len(queue) > self._capacity:
+                self._drop_oldest()
             self._worker.ring()
+
+    def _weigh(self, item: Any, times: int = 1) -> None:
+        """Count the bytes of what is put into the queue or, `times` -1, taken out of it."""
+        if self._small is not None and type(item) is not self._small:
+            size = self._size_of(item) * times
+            # No other thread of CPython runs between the reading and the writing: see `metrics.streams`.
+            self._bytes += size
+
+    def _drop_oldest(self) -> None:
+        item = _taken(self._queue)
+        if item is not None:
+            self._weigh(item, -1)
+            self.ledger.drop(FULL)
 
     def _give_up(self) -> None:
         number = 0
         while (batch := _taken(self._flying)) is not None:
             number += len(batch)
-        while _taken(self._queue) is not None:
+        while (item := _taken(self._queue)) is not None:
+            self._weigh(item, -1)
             number += 1
         if number:
             self.sender.explain()
@@ -86,7 +112,7 @@ class Outbox(Closing):
     def _work(self, rung: bool, everything: bool) -> None:
         left = len(self._queue)
         least = self._batch if rung else 1
-        while len(self._queue) >= least:
+        while len(self._queue) >= least or (self._queue and self._bytes > REQUEST_LIMIT):
             left -= self._send_next()
             # A timer's batch is followed by full ones only; a question is about what was there when it came.
             if not everything or left <= 0:
@@ -97,11 +123,13 @@ class Outbox(Closing):
         self._flying.append(batch)
         size, made_of = 0, self._made_of
         while len(batch) < self._batch and (item := _taken(self._queue)) is not None:
+            self._weigh(item, -1)
             if made_of is not None:
                 item = made_of(item)
             size += self._size_of(item)
             if batch and size > REQUEST_LIMIT:
                 self._queue.appendleft(item)
+                self._weigh(item)
                 break
             batch.append(item)
         if batch:

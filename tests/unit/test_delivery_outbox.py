@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from otel_distro.delivery.outbox import REQUEST_LIMIT, Batching, Outbox, SpanOutbox
+from otel_distro.delivery.outbox import REQUEST_LIMIT, WAITING_LIMIT, Batching, Outbox, SpanOutbox
 from otel_distro.delivery.sender import Sender
+from tests.support import wait_until
 
 
 class Result:
@@ -30,9 +31,10 @@ class Exporter:
         self.gate = threading.Event()
         self.gate.set()
         self.failing = False
-        self.ended = False
+        self.ended = self.entered = False
 
     def export(self, batch: list[Any]) -> Result:
+        self.entered = True
         self.gate.wait(20)
         if self.failing:
             return Result("FAILURE")
@@ -48,9 +50,16 @@ class Exporter:
 
 
 def outbox_of(
-    exporter: Exporter, delay: float = 600, batch: int = 3, capacity: int = 5, size: int = 0, limit: float = 60
+    exporter: Exporter,
+    delay: float = 600,
+    batch: int = 3,
+    capacity: int = 5,
+    size: int = 0,
+    limit: float = 60,
+    small: type | None = None,
 ) -> Outbox:
-    return Outbox("test", Sender("logs", exporter), Batching(delay, batch, capacity), lambda _: size, limit)
+    batching = Batching(delay, batch, capacity)
+    return Outbox("test", Sender("logs", exporter), batching, lambda _: size, limit, small=small)
 
 
 def test_what_waits_is_sent_in_batches_in_its_order() -> None:
@@ -108,6 +117,43 @@ def test_a_full_queue_drops_its_oldest_and_never_waits() -> None:
     outbox.flush(10)
     assert exporter.items[-1] == 99
     assert len(exporter.items) == 100 - outbox.ledger.dropped <= 8
+    outbox.end()
+
+
+def test_long_items_have_so_much_room_together_and_the_oldest_goes() -> None:
+    exporter = Exporter()
+    exporter.gate.clear()
+    outbox = outbox_of(exporter, batch=50, capacity=100, size=WAITING_LIMIT // 2, small=int)
+    outbox.put("0")
+    wait_until(lambda: exporter.entered, what="its way to the exporter")
+    for number in range(1, 10):
+        outbox.put(str(number))
+        assert len(outbox._queue) <= 2
+    exporter.gate.set()
+    assert outbox.flush(60)
+    assert exporter.items == ["0", "8", "9"]
+    assert (outbox.ledger.dropped, outbox._bytes) == (7, 0)
+    outbox.end()
+
+
+def test_small_items_are_as_many_as_the_user_lets_wait() -> None:
+    exporter = Exporter()
+    exporter.gate.clear()
+    outbox = outbox_of(exporter, batch=50, capacity=100, size=WAITING_LIMIT, small=int)
+    for number in range(100):
+        outbox.put(number)
+    assert outbox.ledger.dropped == 0
+    exporter.gate.set()
+    assert outbox.flush(60)
+    assert exporter.items == list(range(100))
+    outbox.end()
+
+
+def test_long_items_do_not_wait_for_a_batch() -> None:
+    exporter = Exporter()
+    outbox = outbox_of(exporter, batch=50, capacity=100, size=REQUEST_LIMIT + 1, small=int)
+    outbox.put("long")
+    wait_until(lambda: exporter.items == ["long"], what="the long one")
     outbox.end()
 
 
