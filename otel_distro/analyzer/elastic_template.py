@@ -72,8 +72,7 @@ def templates(prefix: str = PREFIX, *, replicas: int | None = None, shards: int 
     Raises:
         InputError: a prefix that no index may have, fewer than no replicas, no shard.
     """
-    if not prefix or prefix != prefix.lower() or prefix[0] in "-_+." or set(prefix) & set('\\/*?"<>| ,#:\t\n'):
-        raise InputError(f"index prefix {prefix!r} cannot name an index; use small letters, digits, - and _")
+    check_prefix(prefix)
     if replicas is not None and replicas < 0:
         raise InputError(f"replicas={replicas} is no number of copies; give a whole number from 0")
     if not 1 <= shards <= 1024:
@@ -82,6 +81,12 @@ def templates(prefix: str = PREFIX, *, replicas: int | None = None, shards: int 
         prefix: log_template(prefix, replicas=replicas, shards=shards),
         f"{REJECTED}{prefix}": rejected_template(prefix, replicas=replicas, shards=shards),
     }
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise InputError for a prefix that no index may have."""
+    if not prefix or prefix != prefix.lower() or prefix[0] in "-_+." or set(prefix) & set('\\/*?"<>| ,#:\t\n'):
+        raise InputError(f"index prefix {prefix!r} cannot name an index; use small letters, digits, - and _")
 
 
 def _template(properties: dict[str, Any], replicas: int | None, shards: int) -> dict[str, Any]:

@@ -56,11 +56,13 @@ def records(folder: Path, hours: float) -> Iterator[Record]:
     """Yield the records of the files that were written to in the last hours, the oldest file first.
 
     Raises:
-        InputError: there is no such folder, or it holds something else.
+        InputError: there is no such folder, or it holds something else, or that is no number of hours.
         OSError: a file cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {str(folder)!r}; give the folder `taken` in the Collector's STORAGE_DIR")
+    if not hours > 0:
+        raise InputError(f"hours={hours!r} is no span of time; give a number above 0")
     since = time.time() - hours * 3600
     ages = {path: path.stat().st_mtime for path in folder.glob("*.otlp")}
     if not ages and any(folder.iterdir()):

@@ -13,7 +13,7 @@ from otel_distro.analyzer.elastic_address import DEFAULT_HOST, Address
 from otel_distro.analyzer.elastic_refused import DeadLetters
 from otel_distro.analyzer.elastic_rights import check_rights
 from otel_distro.analyzer.elastic_setup import install
-from otel_distro.analyzer.elastic_template import REJECTED, templates
+from otel_distro.analyzer.elastic_template import REJECTED, check_prefix, templates
 from otel_distro.analyzer.taken import records
 from otel_distro.cli.where import address_of, credentials
 from otel_distro.errors import InputError
@@ -152,4 +152,6 @@ def _address(
 
 
 def _prefix(given: str | None, settings: Settings) -> str:
-    return settings.elasticsearch_index_prefix if given is None else given
+    prefix = settings.elasticsearch_index_prefix if given is None else given
+    check_prefix(prefix)
+    return prefix

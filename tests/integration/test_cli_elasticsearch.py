@@ -138,6 +138,8 @@ def test_a_check_says_that_a_server_without_security_takes_logs_from_everybody(
         (["check", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
         (["refused", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
         (["refused", "--hours", "0"], "Invalid value for '--hours'"),
+        (["check", "--index-prefix", ""], "index prefix '' cannot name an index"),
+        (["refused", "--index-prefix", "a*"], "index prefix 'a*' cannot name an index"),
     ],
 )
 def test_check_and_refused_fail_with_one_line_and_code_2(arguments: list[str], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -132,3 +133,9 @@ def test_a_folder_of_something_else_is_named_and_an_empty_one_is_that_of_nothing
 def test_a_folder_that_there_is_not_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no folder '.*none'; give the folder `taken`"):
         list(records(tmp_path / "none", 24))
+
+
+@pytest.mark.parametrize("hours", [0, -1, math.nan])
+def test_what_is_no_span_of_time_is_refused(tmp_path: Path, hours: float) -> None:
+    with pytest.raises(InputError, match="is no span of time"):
+        next(records(tmp_path, hours))
