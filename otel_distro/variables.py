@@ -129,7 +129,7 @@ def _patterns(value: str) -> tuple[str, ...]:
         re.compile("|".join(patterns))
         for pattern in patterns:
             re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InputError(f"regular expressions with commas between them ({error})") from error
     return patterns
 

@@ -80,6 +80,14 @@ def test_any_otlp_endpoint_turns_traces_and_logs_on(endpoint: str) -> None:
             ),
         ),
         (
+            "OTEL_PYTHON_EXCLUDED_URLS",
+            "a{99999999999}",
+            (
+                "OTEL_PYTHON_EXCLUDED_URLS='a{99999999999}' is not regular expressions with commas between them "
+                "(the repetition number is too large); it is ignored"
+            ),
+        ),
+        (
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             "carrier-pigeon",
             (
