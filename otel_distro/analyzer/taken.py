@@ -8,8 +8,10 @@ and common/v1/common.proto.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import isfinite
@@ -64,17 +66,22 @@ def records(folder: Path, hours: float) -> Iterator[Record]:
     if not hours > 0:
         raise InputError(f"hours={hours!r} is no span of time; give a number above 0")
     since = time.time() - hours * 3600
-    ages = {path: path.stat().st_mtime for path in folder.glob("*.otlp")}
-    if not ages and any(folder.iterdir()):
-        raise InputError(
-            f"folder {str(folder)!r} has no file of what a Collector took (*.otlp); "
-            "give the folder `taken` in its STORAGE_DIR"
-        )
-    for path in sorted(ages, key=lambda path: ages[path]):
-        # The oldest may be gone meanwhile, the newest be empty.
-        if ages[path] >= since and path.exists() and path.stat().st_size:
-            with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-                yield from parse(data)
+    with ExitStack() as opened:
+        files = []
+        for path in folder.glob("*.otlp"):
+            with suppress(FileNotFoundError):  # the oldest may be gone meanwhile
+                # Before any is read: one that the Collector renames then is still the one that was listed.
+                files.append(opened.enter_context(path.open("rb")))
+        if not files and any(folder.iterdir()):
+            raise InputError(
+                f"folder {str(folder)!r} has no file of what a Collector took (*.otlp); "
+                "give the folder `taken` in its STORAGE_DIR"
+            )
+        for file in sorted(files, key=lambda file: os.fstat(file.fileno()).st_mtime):
+            status = os.fstat(file.fileno())
+            if status.st_mtime >= since and status.st_size:  # the newest may be empty
+                with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                    yield from parse(data)
 
 
 def parse(data: bytes | mmap) -> Iterator[Record]:

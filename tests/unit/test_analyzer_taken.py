@@ -123,6 +123,19 @@ def test_files_are_read_oldest_first_and_only_those_of_the_last_hours(tmp_path: 
     assert ids(list(records(tmp_path, 24))) == ["r-0", "r-2", "r-1"]
 
 
+def test_a_file_that_the_collector_renames_or_removes_meanwhile_costs_no_record_of_another(tmp_path: Path) -> None:
+    now = time.time()
+    (tmp_path / "logs-gone.otlp").symlink_to("nowhere")  # listed, and there no more
+    for number, (name, hours) in enumerate({"logs-x.otlp": 1, "logs.otlp": 0}.items()):
+        (tmp_path / name).write_bytes(message([record(number, {})]))
+        os.utime(tmp_path / name, (now, now - hours * 3600))
+    reading = records(tmp_path, 24)
+    assert next(reading).id == "r-0"
+    (tmp_path / "logs.otlp").rename(tmp_path / "logs-y.otlp")
+    (tmp_path / "logs.otlp").touch()
+    assert ids(list(reading)) == ["r-1"]
+
+
 def test_a_folder_of_something_else_is_named_and_an_empty_one_is_that_of_nothing_taken(tmp_path: Path) -> None:
     assert list(records(tmp_path, 24)) == []
     (tmp_path / "taken").mkdir()  # as in STORAGE_DIR itself
