@@ -140,19 +140,23 @@ def test_a_forked_child_does_not_hold_the_port_open() -> None:
     server = start_metrics_server(free_port())
     assert server is not None
     reader, writer = os.pipe()
+    forked, say_forked = os.pipe()
     child = os.fork()
     if child == 0:
+        page_service.close()  # else it would take over
+        os.write(say_forked, b"x")
         os.read(reader, 1)
         os._exit(0)
     try:
+        os.read(forked, 1)  # until then it has the sockets that it was forked with
         page_service.close()
         with pytest.raises(OSError, match="refused"):
             request(server.url)
     finally:
         os.write(writer, b"x")
         os.waitpid(child, 0)
-        os.close(reader)
-        os.close(writer)
+        for descriptor in (reader, writer, forked, say_forked):
+            os.close(descriptor)
 
 
 def test_a_meter_provider_of_another_kind_is_named(tmp_path: object) -> None:
