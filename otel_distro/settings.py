@@ -62,6 +62,16 @@ class Settings(NamedTuple):
     traces_sampler: str
     propagators: tuple[str, ...]
     id_generator: str
+    attribute_count_limit: int | None
+    attribute_value_length_limit: int | None
+    span_attribute_count_limit: int | None
+    span_attribute_value_length_limit: int | None
+    span_event_count_limit: int | None
+    span_link_count_limit: int | None
+    event_attribute_count_limit: int | None
+    link_attribute_count_limit: int | None
+    logrecord_attribute_count_limit: int | None
+    logrecord_attribute_value_length_limit: int | None
     tracer_configurator: str
     meter_configurator: str
     logger_configurator: str

@@ -81,7 +81,7 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def _maybe(parse: Callable[[str], float]) -> Callable[[str], float | None]:
+def _maybe(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda value: parse(value) if value else None
 
 
@@ -340,6 +340,34 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "",
         "Entry point that makes trace and span ids; the SDK's default is `random`.",
         _text,
+    ),
+    *(
+        Variable(
+            f"OTEL_{name}_LIMIT",
+            f"{name.lower()}_limit",
+            "integer",
+            unit,
+            default,
+            f"{sentence}.",
+            _maybe(_integer(0, 2**31 - 1)),
+        )
+        for name, unit, default, sentence in (
+            ("ATTRIBUTE_COUNT", "attributes", "", "Most attributes of anything; the SDK's default is 128"),
+            ("ATTRIBUTE_VALUE_LENGTH", "characters", "", "Longest text of an attribute; without it none is cut"),
+            ("SPAN_ATTRIBUTE_COUNT", "attributes", "", "Most attributes of a span"),
+            ("SPAN_ATTRIBUTE_VALUE_LENGTH", "characters", "", "Longest text of a span's attribute"),
+            ("SPAN_EVENT_COUNT", "events", "", "Most events of a span; the SDK's default is 128"),
+            ("SPAN_LINK_COUNT", "links", "", "Most links of a span; the SDK's default is 128"),
+            ("EVENT_ATTRIBUTE_COUNT", "attributes", "", "Most attributes of an event of a span"),
+            ("LINK_ATTRIBUTE_COUNT", "attributes", "", "Most attributes of a link of a span"),
+            (
+                "LOGRECORD_ATTRIBUTE_COUNT",
+                "attributes",
+                "1000000",
+                "Most attributes of a log record by OTLP; the default is that of anything where that is set",
+            ),
+            ("LOGRECORD_ATTRIBUTE_VALUE_LENGTH", "characters", "", "Longest text of a log record's attribute by OTLP"),
+        )
     ),
     *(
         Variable(

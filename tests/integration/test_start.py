@@ -203,6 +203,8 @@ def test_where_nothing_is_propagated_requests_begin_traces_of_their_own(small: S
     [
         ("OTEL_METRICS_EXEMPLAR_FILTER", "some", "'trace_based' is used instead"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team=a,broken", "it is ignored"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1", "it is ignored"),
+        ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "all", "'1000000' is used instead"),
         ("OTEL_PYTHON_EXCLUDED_URLS", "*.js", "it is ignored"),
         ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", "*", "it is ignored"),
         ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE", "[", "it is ignored"),
