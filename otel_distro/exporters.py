@@ -35,9 +35,10 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated, out
 
     from otel_distro.tracing import DormantTracerProvider
 
+    named = f"OTEL_PYTHON_ID_GENERATOR={settings.id_generator!r}"
     provider = DormantTracerProvider(
         sampler=internals.sampler(settings.traces_sampler),
-        id_generator=internals.id_generator(settings.id_generator),
+        id_generator=isolated(named, lambda: internals.id_generator(settings.id_generator)),
         resource=resource,
         **internals.provider_configurator("tracer", settings.tracer_configurator),
     )

@@ -231,6 +231,15 @@ def test_a_wrong_value_that_opentelemetry_reads_too_costs_one_warning_and_nothin
         assert ("hunter2" in app.output) == ("SERVER_REQUEST" not in name and "SANITIZE" not in name)
 
 
+def test_an_id_generator_that_is_not_there_is_named_and_spans_have_ids_all_the_same(small: Small) -> None:
+    with small.start(OTEL_PYTHON_ID_GENERATOR="nowhere", OTEL_TRACES_EXPORTER="console") as app:
+        app.wait_for_http(small.url + "/items/1")
+        app.terminate()
+        assert app.output.count("OTEL_PYTHON_ID_GENERATOR='nowhere' did not start") == 1
+        assert app.output.count(" did not start") == 1
+        assert '"GET /items/<int:key>"' in app.stdout
+
+
 def test_an_empty_variable_is_as_none_at_all(small: Small) -> None:
     names = ("METRICS_EXEMPLAR_FILTER", "TRACES_SAMPLER", "EXPORTER_OTLP_TIMEOUT", "EXPORTER_OTLP_COMPRESSION")
     empty = {f"OTEL_{name}": "" for name in names}
