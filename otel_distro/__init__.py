@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from otel_distro.decorators import track_performance as track_performance
     from otel_distro.logs.setup import setup_logging as setup_logging
     from otel_distro.metrics.app import metrics_app as metrics_app
+    from otel_distro.metrics.by_hand import start_metrics_server as start_metrics_server
     from otel_distro.metrics.declared import counter as counter
     from otel_distro.metrics.declared import gauge as gauge
     from otel_distro.metrics.declared import histogram as histogram
-    from otel_distro.metrics.server import start_metrics_server as start_metrics_server
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,7 @@ _HOMES = {
     "monitor_request": "otel_distro.decorators",
     "set_user": "otel_distro.context",
     "setup_logging": "otel_distro.logs.setup",
-    "start_metrics_server": "otel_distro.metrics.server",
+    "start_metrics_server": "otel_distro.metrics.by_hand",
     "track_performance": "otel_distro.decorators",
 }
 

@@ -10,8 +10,9 @@ from opentelemetry.metrics import get_meter_provider
 
 from otel_distro.errors import InputError
 from otel_distro.metrics.access import Access
+from otel_distro.metrics.by_hand import left_to_workers
 from otel_distro.metrics.prometheus import EOF, OPENMETRICS, chosen_format
-from otel_distro.metrics.server import left_to_workers, page_service
+from otel_distro.metrics.server import page_service
 from otel_distro.settings import Settings
 
 Environ: TypeAlias = MutableMapping[str, Any]

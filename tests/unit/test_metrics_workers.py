@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otel_distro.metrics.server import left_to_workers as asked_of
+from otel_distro.metrics.by_hand import left_to_workers as asked_of
 from otel_distro.metrics.workers import left_to_workers
 
 
