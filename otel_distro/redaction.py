@@ -27,6 +27,7 @@ ENDINGS: Final = (
     "privatekey",
     "secretkey",
     "accesskey",
+    "accountkey",
     "authorization",
     "cookie",
     "cardnumber",
@@ -38,39 +39,21 @@ _VERDICTS_LIMIT: Final = 4096
 
 # A lower-case text without any of these has no `name: value` to mask: one quick search instead of many.
 _HINTS: Final = (
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "apikey",
-    "api_key",
-    "api-key",
-    "private",
-    "accesskey",
-    "access_key",
-    "access-key",
-    "authoriz",
-    "cookie",
-    "card",
-    "cvv",
-    "cvc",
-    "curity",
-    "jwt",
-    "sessionid",
-    "session_id",
-    "session-id",
-    "://",
-)
+    "pass", "pwd", "secret", "token", "apikey", "api_key", "api-key", "private", "accesskey", "access_key",
+    "access-key", "accountkey", "account_key", "account-key", "sig=", "authoriz", "cookie", "card",
+    "cvv", "cvc", "curity", "jwt", "sessionid", "session_id", "session-id", "://",
+)  # fmt: skip
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 
 _KEYS: Final = (
     r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|secret|token"
-    r"|api[-_]?key|private[-_]?key|secret[-_]?key|access[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
+    r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
+    r"|(?<=[?&])sig"  # of a signed URL
     r"|(?<![a-z0-9])(?:pwd|cvv|cvc|security[-_]?code|jwt|session[-_]?id)"
 )
-# What stands between a name and its value: a number (password2), `=`, `:`, `=>`, with the quotes of JSON, of Python and
-# of JSON within JSON.
-_JOIN: Final = r"[0-9]{0,4}(?:\\{0,8}[\"'])?[ \t]{0,8}(?:=>|[:=]{1,2})[ \t]{0,8}"
+# What stands between a name and its value: a number (password2), the bracket of a form's field (user[password]), `=`,
+# `:`, `=>`, with the quotes of JSON, of Python and of JSON within JSON.
+_JOIN: Final = r"[0-9]{0,4}(?:\]|%5d)?(?:\\{0,8}[\"'])?[ \t]{0,8}(?:=>|[:=]{1,2})[ \t]{0,8}"
 # A quoted value ends at its quote; one that is never closed ends with the line. No part can match in two ways, and what
 # is searched for is consumed, so the cost stays linear in the length of the text.
 _QUOTED: Final = (
@@ -91,6 +74,8 @@ _AUTHORIZATION: Final = re.compile(
     _FLAGS,
 )
 _URL: Final = re.compile(r"(?<=://)(?P<user>[^\s/?#@:\"']{0,256}):[^\s/?#\"']{1,1024}@")
+# No name and password but one text that is long, with digits in it, as tokens are.
+_URL_TOKEN: Final = re.compile(r"(?<=://)(?=[\w-]{0,256}[0-9])[\w-]{20,256}@", re.ASCII)
 _BEARER: Final = re.compile(r"\b(?P<key>(?:bearer|basic)[ \t]{1,8})(?=[a-z._~+/-]{0,256}[0-9=])[\w.~+/-]{8,}=*", _FLAGS)
 _JWT: Final = re.compile(r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", re.ASCII)
 _PEM: Final = re.compile(
@@ -165,7 +150,7 @@ class Redactor:
         return text
 
     def _masked_pairs(self, text: str) -> str:
-        text = _URL.sub(rf"\g<user>:{REDACTED}@", text)
+        text = _URL_TOKEN.sub(f"{REDACTED}@", _URL.sub(rf"\g<user>:{REDACTED}@", text))
         text = _COOKIE.sub(_masked_line, text)
         text = _AUTHORIZATION.sub(_masked_value, text)
         text = self._generic.sub(_masked_value, text)

@@ -56,6 +56,7 @@ HIDDEN_NAMES: Final = [
     "cvv2",
     "cookies",
     "aws_secret_access_key",
+    "AccountKey",
 ]
 SHOWN_NAMES: Final = [
     "user",
@@ -126,6 +127,11 @@ HIDING_TEXTS: Final = (
     "cookies=<Jar[{}]>",
     "pwd={}",
     "cvv: {}",
+    "user[password]={}&user[name]=bob",
+    "user%5Bpassword%5D={}&page=2",
+    "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey={}==;EndpointSuffix=x",
+    "https://shop.blob.core/orders?sp=r&sig={}&se=2026",
+    "git clone https://ghp_{}0123456789@git.example.com/shop.git",
 )
 PLAIN_TEXTS: Final = (
     "token bucket is full",
@@ -147,6 +153,8 @@ PLAIN_TEXTS: Final = (
     "call +4111111111111111 by phone",
     "key: value, status=200, code=5",
     "cookies: 3 accepted, cookies=4",
+    "ssh://deploy@git.example.com/shop1.git and https://a-long-name-of-a-person@example.com",
+    "account 55 has sig=4, [status]=open and user[name]=bob",
     "",
 )
 CARDS: Final = (
