@@ -147,6 +147,12 @@ def _isolated(part: str, start: Callable[[], Any]) -> Any:
         return None
 
 
+def prepare_environment() -> None:
+    """Give this process's environment what OpenTelemetry's own parts read at a start of this distribution."""
+    os.environ.update(environment_defaults(os.environ))
+    _mend_environment()
+
+
 def _mend_environment() -> None:
     for name, text in environment_mends(os.environ).items():
         if text:

@@ -16,6 +16,8 @@ from otel_distro.errors import InputError
 from otel_distro.settings import Settings
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from opentelemetry.sdk.resources import Resource
 
 Isolated: TypeAlias = Callable[[str, Callable[[], Any]], Any]
@@ -61,12 +63,12 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated, ou
 
     Where the application has a page already, by `start_metrics_server` or `metrics_app`, its provider gets the others.
     """
-    wanted = _names(settings.metrics_exporters)
+    names = wanted(settings.metrics_exporters)
     readers: list[Any] = []
-    page_is_there = "prometheus" in wanted and _page_is_attached()
-    if "prometheus" in wanted and not page_is_there:
+    page_is_there = "prometheus" in names and _page_is_attached()
+    if "prometheus" in names and not page_is_there:
         readers.append(isolated("metrics exporter 'prometheus'", lambda: _page_reader(settings)))
-    others = tuple(name for name in wanted if name != "prometheus")
+    others = tuple(name for name in names if name != "prometheus")
     for exporter in _started("metrics", others, settings, isolated):
         readers.append(_reader_of(exporter, settings))
         if hasattr(readers[-1], "hurry"):
@@ -89,7 +91,7 @@ def start_metrics(settings: Settings, resource: Resource, isolated: Isolated, ou
     provider = MeterProvider(metric_readers=readers, resource=resource, **arguments)
     internals.keep_instance_id(provider, settings.instance_id)
     set_meter_provider(provider)
-    if "prometheus" not in wanted:
+    if "prometheus" not in names:
         isolated("fast recording", lambda: _record_fast(provider, settings))
     else:
         isolated("metrics of the process", _observe)
@@ -123,32 +125,37 @@ def start_logs(settings: Settings, resource: Resource, isolated: Isolated, outle
     return provider
 
 
-def _names(names: tuple[str, ...]) -> list[str]:
+def wanted(names: tuple[str, ...]) -> list[str]:
+    """Return the names of exporters without `none` and repetitions."""
     return list(dict.fromkeys(name for name in names if name.lower() != "none"))
 
 
 def _started(signal: str, names: tuple[str, ...], settings: Settings, isolated: Isolated) -> Iterator[Any]:
-    for name in _names(names):
-        exporter = isolated(f"{signal} exporter {name!r}", lambda name=name: _load(signal, name, settings))  # type: ignore[misc]
+    for name in wanted(names):
+        exporter = isolated(f"{signal} exporter {name!r}", lambda name=name: load(signal, name, settings))  # type: ignore[misc]
         if exporter is not None:
             yield exporter
 
 
-def _load(signal: str, name: str, settings: Settings) -> Any:
-    component = name
-    if name == "otlp":
-        protocol = getattr(settings, f"otlp_{signal}_protocol") or settings.otlp_protocol
-        component = _PROTOCOL_EXPORTERS[protocol]
+def load(signal: str, name: str, settings: Settings) -> Any:
+    """Return a new exporter of a signal by its name in the settings; raises InputError where none is installed."""
+    component = entry_of(signal, name, settings)
     hide_headers()
+    kind = component.load()
+    if component.name != _PROTOCOL_EXPORTERS["http/protobuf"]:
+        return _by_grpc(kind, signal, settings) if component.name == _PROTOCOL_EXPORTERS["grpc"] else kind()
+    exporter = _by_http(kind, settings)
+    _encode_by_hand(signal, exporter)
+    return exporter
+
+
+def entry_of(signal: str, name: str, settings: Settings) -> EntryPoint:
+    """Return where an exporter is, without loading it; raises InputError where none is installed."""
+    component = _PROTOCOL_EXPORTERS[settings.protocol_of(signal)] if name == "otlp" else name
     group = f"opentelemetry_{signal}_exporter"
     installed = {entry.name: entry for entry in reversed(internals.entry_points(group))}  # the first of a name counts
     if component in installed:
-        kind = installed[component].load()
-        if component != _PROTOCOL_EXPORTERS["http/protobuf"]:
-            return _by_grpc(kind, signal, settings) if component == _PROTOCOL_EXPORTERS["grpc"] else kind()
-        exporter = _by_http(kind, settings)
-        _encode_by_hand(signal, exporter)
-        return exporter
+        return installed[component]
     known = sorted(installed.keys() | {"otlp", "none"})
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     raise InputError(f"{variable} names {name!r}; installed are {', '.join(known)}")

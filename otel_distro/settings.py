@@ -151,6 +151,15 @@ class Settings(NamedTuple):
         """Read the settings of this process from its environment."""
         return cls.from_environ(os.environ)
 
+    @classmethod
+    def written(cls, *beginnings: str) -> dict[str, str]:
+        """Return the variables of this process whose names begin so, as they are; some may be secrets."""
+        return {name: text for name, text in os.environ.items() if name.startswith(beginnings)}
+
+    def protocol_of(self, signal: str) -> str:
+        """Return the protocol by which a signal is sent by OTLP."""
+        return getattr(self, f"otlp_{signal}_protocol") or self.otlp_protocol
+
     @property
     def service_name(self) -> str:
         """Name of the service, or the empty string where neither variable names one."""

@@ -16,6 +16,7 @@ from otel_distro.errors import OtelDistroError
 
 COMMANDS: Final = {
     "run": ("otel_distro.cli.run:run", "Start a program with metrics, logs and traces."),
+    "doctor": ("otel_distro.cli.doctor:doctor", "Say what will not work in this environment, and the mend."),
     "logs": ("otel_distro.cli.logs:logs", "Ask the logs: errors, error rate, users, requests, traces."),
     "elasticsearch": (
         "otel_distro.cli.elasticsearch:elasticsearch",
@@ -73,12 +74,12 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Start a service with monitoring, ask its logs, and set up what stores, watches and shows them.
 
-    Exit code 0: done. 2: bad input or no answer, with one line on standard error.
+    Exit code 0: done. 2: bad input or no answer, with one line on standard error. 1: doctor has found a fault.
     """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line (of this process unless given) and return its exit code: 0, 2, or 130 when interrupted.
+    """Run the command line (of this process unless given) and return its exit code: 0, 1, 2, or 130 when interrupted.
 
     Bad input and whatever cannot be answered is one line on standard error. A reader of the output that goes away
     (`| head`) is no failure.

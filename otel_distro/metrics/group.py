@@ -131,16 +131,19 @@ def _network() -> str:
 
 def _base() -> Path:
     """Return the folder of this user's groups; in memory where the system has such a place."""
-    name = f"otel-distro-{os.getuid()}"
-    for parent in (_MEMORY_FOLDER, Path(tempfile.gettempdir())):
-        base = parent / name
+    for base in bases():
         try:
             base.mkdir(mode=0o700, exist_ok=True)
         except OSError:
             continue
         if _is_ours(base):
             return base
-    return Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{base.name}-"))
+
+
+def bases() -> tuple[Path, ...]:
+    """Return where this user's groups may have their folders, the best place first; nothing is made."""
+    return tuple(parent / f"otel-distro-{os.getuid()}" for parent in (_MEMORY_FOLDER, Path(tempfile.gettempdir())))
 
 
 def _is_ours(folder: Path) -> bool:

@@ -38,7 +38,7 @@ class MetricsServer:
     """
 
     def __init__(self, page: Page, host: str = "localhost", port: int = 9464, *, access: Access | None = None) -> None:
-        family, address = _address(host, port)
+        family, address = socket_address(host, port)
         self._access = access or Access()
         self._server = _Server(page, family, address, self._access)
         self.host = host
@@ -72,7 +72,8 @@ class MetricsServer:
         self._server.clients.forget()
 
 
-def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
+def socket_address(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    """Return family and address of the socket that a page is served by; raises OSError where the host is none."""
     # IPv4 first: `localhost` is 127.0.0.1 for the scrapers that are configured with it.
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -265,11 +265,12 @@ def warn_not_served(host: str, port: int, error: Exception) -> None:
     """Warn that a page is not served."""
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, OSError):
-        reason += f"; {_mend(error)}"
+        reason += f"; {mend_of(error)}"
     _logger.warning("metrics are not served on %s:%s: %s; the application runs on", host, port, reason)
 
 
-def _mend(error: OSError) -> str:
+def mend_of(error: OSError) -> str:
+    """Return what helps where an address cannot be taken."""
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
     if error.filename:  # of the folder that the processes share

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.other_distribution import install
 from tests.processes import AppProcess
 
 SHOWN = "import json, os, sys; print(json.dumps([sys.argv, sys.path[:3], os.environ.get('PYTHONPATH')]))"
@@ -33,25 +34,7 @@ def test_the_program_is_instrumented_and_its_exit_code_is_the_commands() -> None
 
 
 def test_the_program_has_this_distribution_though_another_one_is_found_before_it(tmp_path: Path) -> None:
-    names = {"opentelemetry_distro": "Distro", "opentelemetry_configurator": "Configurator"}
-    (tmp_path / "other-1.0.dist-info").mkdir()
-    (tmp_path / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
-    (tmp_path / "other-1.0.dist-info" / "entry_points.txt").write_text(
-        "".join(f"[{group}]\nother = other:{name}\n" for group, name in names.items())
-    )
-    (tmp_path / "other.py").write_text(
-        textwrap.dedent(
-            """
-            from opentelemetry.instrumentation.distro import BaseDistro
-
-            class Distro(BaseDistro):
-                def _configure(self, **kwargs): ...
-
-            class Configurator:
-                def configure(self, **kwargs): ...
-            """
-        )
-    )
+    install(tmp_path)
     env = {"OTEL_LOGS_EXPORTER": "none", "PYTHONPATH": str(tmp_path), "OTEL_DISTRO_LOG_FILE": str(tmp_path / "log")}
     program = "import logging; logging.warning('one')"
     with AppProcess(["otel-distro", "run", "python", "-c", program], {**QUIET, **env}) as app:

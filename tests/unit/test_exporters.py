@@ -33,25 +33,25 @@ def settings(**changes: str) -> Settings:
 )
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
 def test_otlp_is_the_exporter_of_the_chosen_protocol(signal: str, protocol: str, module: str) -> None:
-    exporter = exporters._load(signal, "otlp", settings(OTEL_EXPORTER_OTLP_PROTOCOL=protocol))
+    exporter = exporters.load(signal, "otlp", settings(OTEL_EXPORTER_OTLP_PROTOCOL=protocol))
     assert type(exporter).__module__.startswith(module)
     exporter.shutdown()
 
 
 def test_a_signals_own_protocol_goes_before_the_common_one() -> None:
     chosen = settings(OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_LOGS_PROTOCOL="http/protobuf")
-    exporter = exporters._load("logs", "otlp", chosen)
+    exporter = exporters.load("logs", "otlp", chosen)
     assert ".proto.http" in type(exporter).__module__
     exporter.shutdown()
 
 
 def test_an_unknown_exporter_is_named_with_what_is_installed() -> None:
     with pytest.raises(InputError, match=r"OTEL_TRACES_EXPORTER names 'jaeger'; installed are console, none, otlp"):
-        exporters._load("traces", "jaeger", settings())
+        exporters.load("traces", "jaeger", settings())
 
 
 def test_none_and_repetitions_are_no_exporters() -> None:
-    assert exporters._names(("none", "otlp", "NONE", "otlp", "console")) == ["otlp", "console"]
+    assert exporters.wanted(("none", "otlp", "NONE", "otlp", "console")) == ["otlp", "console"]
 
 
 def test_one_that_fails_leaves_the_others() -> None:
@@ -165,7 +165,7 @@ def test_only_what_needs_it_is_sent_by_requests(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-    exporter = exporters._load(signal, "otlp", settings())
+    exporter = exporters.load(signal, "otlp", settings())
     assert (type(exporter._client._transport) is PlainTransport) == plain
     assert (session_of(exporter) is None) == plain
     exporter.shutdown()
@@ -183,7 +183,7 @@ def test_a_release_that_makes_exporters_in_another_way_sends_by_requests() -> No
 def test_a_session_that_the_user_has_named_is_asked_for_and_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nowhere")
     with pytest.raises(RuntimeError, match="nowhere"):
-        exporters._load("traces", "otlp", settings())
+        exporters.load("traces", "otlp", settings())
 
 
 def test_a_header_that_cannot_be_read_is_named_once_and_its_value_is_not_told(
@@ -192,7 +192,7 @@ def test_a_header_that_cannot_be_read_is_named_once_and_its_value_is_not_told(
     monkeypatch.setattr(exporters, "_told", set())
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer hunter2,x-key=hun;ter2,hunter2/tail==,ok=1")
     for signal in ("traces", "logs"):
-        exporters._load(signal, "otlp", settings()).shutdown()
+        exporters.load(signal, "otlp", settings()).shutdown()
     told = [message.partition("occurrences: ")[2] for message in caplog.messages]
     assert told == ["authorization=[redacted]", "x-key=[redacted]", "(no name)=[redacted]"]
 
@@ -218,7 +218,7 @@ def test_grpc_takes_every_name_of_compression(
     named = {name.format(signal.upper()): value for name, value in env.items()}
     for name, value in named.items():
         monkeypatch.setenv(name, value)
-    exporter = exporters._load(signal, "otlp", settings(**named, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"))
+    exporter = exporters.load(signal, "otlp", settings(**named, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"))
     assert exporter._compression is compression
     exporter.shutdown()
 

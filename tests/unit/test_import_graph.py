@@ -38,12 +38,13 @@ RANKS = {
     "testing": 4,
     "uwsgi": 4,
     "distro": 5,
-    "cli": 6,
+    "doctor": 6,
+    "cli": 7,
 }
 # Reads what the others wrote and shares with them only the shape of a log.
 ANALYZER_NEEDS = {"errors", "settings", "logs.document"}
 ROOMS = {*RANKS, "analyzer"}
-TOPS = ("distro", "cli")
+TOPS = ("distro", "doctor", "cli")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv"}
 CHANGES = {"setdefault", "update", "pop", "popitem", "clear"}
 ENVIRONMENT_READER = f"{PACKAGE}.settings"

@@ -1,0 +1,60 @@
+"""All checks that the settings ask for, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_distro.doctor import opentelemetry, start, variables
+from otel_distro.doctor.model import Check
+from otel_distro.settings import Settings
+
+
+def checks() -> Iterator[Check]:
+    """Yield the checks of this process's environment.
+
+    What OpenTelemetry's own parts read is put into the environment as at a start. Where it cannot be loaded, or nothing
+    is to be measured, there is nothing else to look at.
+    """
+    settings = Settings.current()
+    environment = Settings.written("OTEL_", "PROMETHEUS_")
+    yield Check(variables.NAME, lambda: variables.look(settings, environment))
+    yield Check(start.NAME, lambda: start.look(environment))
+    loaded = _load()
+    yield Check(opentelemetry.NAME, lambda: opentelemetry.look(settings, loaded))
+    if loaded is None and not settings.disabled:
+        yield from _parts(settings)
+
+
+def _load() -> Exception | None:
+    """Load what a start loads, and prepare the environment; return what was raised."""
+    try:
+        from otel_distro.distro import prepare_environment
+
+        prepare_environment()
+    except Exception as error:  # noqa: BLE001 -- importing OpenTelemetry reads variables, and raises by a wrong one
+        return error
+    return None
+
+
+def _parts(settings: Settings) -> Iterator[Check]:
+    from otel_distro.doctor import instrumented
+
+    yield Check(instrumented.NAME, lambda: instrumented.look(settings))
+    if settings.log_file:
+        from otel_distro.doctor import log_file
+
+        yield Check(log_file.NAME, lambda: log_file.look(settings.log_file))
+    if settings.config_file:
+        from otel_distro.doctor import configuration
+
+        yield Check(configuration.NAME, lambda: configuration.look(settings.config_file))
+        return
+    if "prometheus" in settings.metrics_exporters:
+        from otel_distro.doctor import page, shared_folder
+
+        yield Check(page.ACCESS, lambda: page.look_at_access(settings))
+        yield Check(shared_folder.NAME, lambda: shared_folder.look(settings))
+        yield Check(page.NAME, lambda: page.look(settings), remote=True, late=page.LATE)
+    from otel_distro.doctor import otlp
+
+    yield from otlp.checks(settings, Settings.written("OTEL_EXPORTER_OTLP_"))

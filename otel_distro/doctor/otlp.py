@@ -1,0 +1,125 @@
+"""Whether a receiver takes what a signal's exporter sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Final
+
+from otel_distro.delivery.attempts import Attempt, Attempts
+from otel_distro.delivery.reasons import Reasons
+from otel_distro.doctor.model import FAULT, OK, WARNING, Check, Finding, parted
+from otel_distro.errors import InputError
+from otel_distro.exporters import entry_of, load, wanted
+from otel_distro.settings import Settings
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+_SECONDS: Final = 3.0
+_CODE: Final = re.compile(r"(\d{3}|[A-Z_]+)(?=[ :]|$)")
+_ELSEWHERE: Final = ": give that as the endpoint"
+_REFUSED: Final = frozenset(("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"))
+_NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
+_EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
+_PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
+
+
+def checks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Yield a check for each exporter of each signal; the exporters of OTLP are made here and close themselves."""
+    for signal in SIGNALS:
+        name = f"otlp-{signal}"
+        for exporter in wanted(getattr(settings, f"{signal}_exporters")):
+            if (signal, exporter) == ("metrics", "prometheus") or exporter == "console":
+                continue
+            try:
+                entry_of(signal, exporter, settings)
+                made = load(signal, exporter, settings) if exporter == "otlp" else None
+            except InputError as error:
+                finding = Finding(f"exporter-{signal}", FAULT, *parted(str(error)))
+            except Exception as error:  # noqa: BLE001 -- a certificate that is none, say
+                why = Reasons(None).of(error) if isinstance(error, OSError) else type(error).__name__
+                finding = Finding(name, FAULT, f"the exporter cannot be made: {why}", _look_at(signal, environment))
+            else:
+                if made is not None:
+                    asking = _asking(name, signal, made, settings.protocol_of(signal), environment)
+                    yield Check(name, asking, remote=True, late=_look_at(signal, environment))
+                    continue
+                finding = Finding(f"exporter-{signal}", OK, f"{exporter} is installed; it is not asked")
+            yield Check(finding.check, lambda finding=finding: [finding])  # type: ignore[misc]
+
+
+def _asking(name: str, signal: str, exporter: Any, protocol: str, environment: Mapping[str, str]) -> Any:
+    return lambda: [ask(name, signal, exporter, protocol, environment)]
+
+
+def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mapping[str, str]) -> Finding:
+    """Send one request without anything in it as the service would send one, close the exporter, and say what came."""
+    attempts = Attempts(signal, exporter)
+    attempts.hurry(monotonic() + _SECONDS)
+    try:
+        result = exporter.export(_nothing(signal))
+        attempt = attempts.last or Attempt(getattr(result, "name", "") == "SUCCESS", "the exporter gave it up")
+    except Exception as error:  # noqa: BLE001 -- an exporter of any make
+        attempt = Attempt(False, attempts.reasons.of(error))
+    finally:
+        with suppress(Exception):
+            exporter.shutdown()
+    place = f"{attempts.endpoint} by {protocol}"
+    if attempt.delivered:
+        return Finding(name, OK, f"{place} takes {signal}")
+    code = _CODE.match(attempt.why)
+    status = WARNING if code and code[1] in _EMPTY else FAULT
+    why, own_mend = parted(attempt.why) if attempt.why.startswith("the endpoint is no URL") else (attempt.why, "")
+    found = f"{place}: {why.removesuffix(_ELSEWHERE)}"
+    mend = own_mend or _mend(code[1] if code else "", why, signal, protocol, attempts.endpoint, environment)
+    return Finding(name, status, found, mend)
+
+
+def _nothing(signal: str) -> Any:
+    if signal != "metrics":
+        return []
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    return MetricsData([])
+
+
+def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
+    code: str, why: str, signal: str, protocol: str, endpoint: str, environment: Mapping[str, str]
+) -> str:
+    variable = _variable("ENDPOINT", signal, environment)
+    port = endpoint.rpartition(":")[2]
+    if code in _REFUSED:
+        return f"give what the receiver asks for in {_variable('HEADERS', signal, environment)}"
+    if _PORTS.get(port, protocol) != protocol:
+        own = _variable("PROTOCOL", signal, environment)
+        return f"set {own}={_PORTS[port]}: port {port} is by custom for that; or name another ({variable})"
+    if why.endswith(_ELSEWHERE):
+        return f"give that as the endpoint ({variable})"
+    if code in _NOTHING_THERE:
+        return (
+            f"look at {variable}: nobody takes {signal} there; what is for all signals ends before /v1/{signal}, "
+            f"what is for one has it; or OTEL_{signal.upper()}_EXPORTER=none"
+        )
+    if code in _EMPTY:
+        return "maybe only requests without anything in them are refused: look there whether anything arrives"
+    if why.startswith("BadStatusLine"):
+        return f"something else than HTTP answers: look at {variable} and {_variable('PROTOCOL', signal, environment)}"
+    if "not known" in why or "resolv" in why or "DNS" in why:
+        return f"name the receiver's host as this machine knows it ({variable})"
+    if "certificate" in why.lower() or "ssl" in why.lower():
+        return f"look at {_variable('CERTIFICATE', signal, environment)} and at http:// or https:// in {variable}"
+    if code.isdecimal():
+        return "look at the log of the receiver"
+    return f"start the receiver, or name another one ({variable})"
+
+
+def _look_at(signal: str, environment: Mapping[str, str]) -> str:
+    names = [_variable(kind, signal, environment) for kind in ("ENDPOINT", "HEADERS", "CERTIFICATE")]
+    return f"look at {', '.join(names)}"
+
+
+def _variable(kind: str, signal: str, environment: Mapping[str, str]) -> str:
+    """Return the variable that is in force for a signal: its own where it is set, else that of all."""
+    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{kind}"
+    return own if environment.get(own, "").strip() else f"OTEL_EXPORTER_OTLP_{kind}"

@@ -1,0 +1,67 @@
+"""Whether the variables of this package are written as it reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Final
+
+from otel_distro.doctor.model import FAULT, OK, WARNING, Finding, parted
+from otel_distro.internals import entry_points
+from otel_distro.settings import Settings
+from otel_distro.variables import VARIABLES
+
+NAME: Final = "variables"
+OWN: Final = ("OTEL_DISTRO_", "OTEL_EXPORTER_PROMETHEUS_")
+_KNOWN: Final = tuple(variable.name for variable in VARIABLES)
+_SURE: Final = 0.92
+"""How like a known name another one is that is taken for a slip: other packages have variables of their own."""
+
+
+def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+    """Return what is wrong with the values and with the names; `environment` may hold others beside.
+
+    The value of an unknown variable is not told: it may be a secret.
+    """
+    found = []
+    if settings.disabled:
+        mend = "unset it where the service is to be measured"
+        found.append(Finding(NAME, WARNING, "OTEL_SDK_DISABLED=true: nothing is measured, logged or sent", mend))
+    for problem in settings.problems:
+        wrong, instead = parted(problem)
+        found.append(Finding(NAME, FAULT, f"{wrong}; {instead}", "correct or unset it (docs/settings.md)"))
+    unknown = sorted(name for name in environment if name.startswith(OWN) and name not in _KNOWN)
+    wrong = "is no variable of this package: it is ignored"
+    found += [Finding(NAME, FAULT, f"{name} {wrong}", _near(name)) for name in unknown]
+    found += _slips(environment)
+    if not found:
+        given = [name for name in _KNOWN if environment.get(name, "").strip()]
+        number = "1 variable is" if len(given) == 1 else f"{len(given) or 'no'} variables are"
+        found.append(Finding(NAME, OK, f"{number} set that this package reads; none is wrong"))
+    return found
+
+
+def _slips(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each name that is nearly one of OpenTelemetry's."""
+    names = {name for name in environment if name.startswith("OTEL_") and not name.startswith(OWN)}
+    if names.issubset(_KNOWN):
+        return
+    known = {*_KNOWN, *_of_opentelemetry()}
+    for name in sorted(names - known):
+        near = get_close_matches(name, known, n=1, cutoff=_SURE)
+        if near:
+            yield Finding(NAME, WARNING, f"no part of OpenTelemetry here reads {name}", f"is {near[0]} meant?")
+
+
+def _of_opentelemetry() -> Iterator[str]:
+    """Yield the variables that the installed parts of OpenTelemetry say they read."""
+    for point in entry_points("opentelemetry_environment_variables"):
+        with suppress(ImportError, ValueError):  # the latter where a variable is wrong
+            yield from (name for name in vars(import_module(point.module)) if name.startswith("OTEL_"))
+
+
+def _near(name: str) -> str:
+    near = get_close_matches(name, _KNOWN, n=1, cutoff=0.8)
+    return f"is {near[0]} meant?" if near else "docs/settings.md names all that there are"

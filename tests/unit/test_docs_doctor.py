@@ -1,0 +1,28 @@
+"""docs/doctor.md has a row for each check."""
+
+from __future__ import annotations
+
+import re
+
+from otel_distro.doctor import (
+    configuration,
+    instrumented,
+    log_file,
+    opentelemetry,
+    otlp,
+    page,
+    shared_folder,
+    start,
+    variables,
+)
+from tests.processes import ROOT
+
+
+def test_the_table_names_every_check_and_no_other() -> None:
+    text = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
+    modules = (variables, start, opentelemetry, instrumented, log_file, configuration, shared_folder, page)
+    names = {module.NAME for module in modules} | {instrumented.FLASK, page.ACCESS}
+    names |= {f"{kind}-{signal}" for kind in ("exporter", "otlp") for signal in otlp.SIGNALS}
+    assert sorted(named) == sorted(names)
