@@ -44,7 +44,8 @@ def doctor(as_json: bool) -> int:
         logging.disable(disabled)
     numbers = {status: sum(finding.status == status for finding in findings) for status in (OK, WARNING, FAULT)}
     if as_json:
-        print(safe_json(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2)))
+        # In ASCII, which any output can take; escapes of a terminal are none in it.
+        print(safe_json(json.dumps([finding._asdict() for finding in findings], indent=2)))
     else:
         print(_count(numbers))
     return 1 if numbers[FAULT] else 0

@@ -57,4 +57,4 @@ def _parts(settings: Settings) -> Iterator[Check]:
         yield Check(page.NAME, lambda: page.look(settings), remote=True, late=page.LATE)
     from otel_distro.doctor import otlp
 
-    yield from otlp.checks(settings, Settings.written("OTEL_EXPORTER_OTLP_"))
+    yield from otlp.checks(settings, Settings.written("OTEL_EXPORTER_OTLP_", *otlp.BUNDLES))

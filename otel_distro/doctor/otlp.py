@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,10 +19,18 @@ from otel_distro.settings import Settings
 SIGNALS: Final = ("traces", "metrics", "logs")
 _SECONDS: Final = 3.0
 _CODE: Final = re.compile(r"(\d{3}|[A-Z_]+)(?=[ :]|$)")
+_FILES: Final = {
+    "CERTIFICATE": "a PEM file with the receiver's authority",
+    "CLIENT_KEY": "a PEM file with a private key",
+    "CLIENT_CERTIFICATE": "a PEM file with a certificate",
+}
 _ELSEWHERE: Final = ": give that as the endpoint"
 _REFUSED: Final = frozenset(("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"))
 _NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
 _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
+_OTHER_WORDS: Final = ("BadStatusLine", "RemoteDisconnected")  # of Python's HTTP client
+BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables of requests, by which OTLP goes over HTTPS: they go before the certificate of the exporter."""
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 
 
@@ -34,9 +43,12 @@ def checks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check
                 continue
             try:
                 entry_of(signal, exporter, settings)
+                _files_are_there(signal, environment)
                 made = load(signal, exporter, settings) if exporter == "otlp" else None
             except InputError as error:
-                finding = Finding(f"exporter-{signal}", FAULT, *parted(str(error)))
+                finding = Finding(
+                    f"{'otlp' if exporter == 'otlp' else 'exporter'}-{signal}", FAULT, *parted(str(error))
+                )
             except Exception as error:  # noqa: BLE001 -- a certificate that is none, say
                 why = Reasons(None).of(error) if isinstance(error, OSError) else type(error).__name__
                 finding = Finding(name, FAULT, f"the exporter cannot be made: {why}", _look_at(signal, environment))
@@ -46,7 +58,7 @@ def checks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check
                     yield Check(name, asking, remote=True, late=_look_at(signal, environment))
                     continue
                 finding = Finding(f"exporter-{signal}", OK, f"{exporter} is installed; it is not asked")
-            yield Check(finding.check, lambda finding=finding: [finding])  # type: ignore[misc]
+            yield Check(finding.check, lambda finding=finding: [finding], remote=True)  # type: ignore[misc]
 
 
 def _asking(name: str, signal: str, exporter: Any, protocol: str, environment: Mapping[str, str]) -> Any:
@@ -76,6 +88,15 @@ def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mappi
     return Finding(name, status, found, mend)
 
 
+def _files_are_there(signal: str, environment: Mapping[str, str]) -> None:
+    """Raise InputError for a file of TLS that cannot be read; exporters go on without it, or fail by each request."""
+    for kind, what in _FILES.items():
+        name = _variable(kind, signal, environment)
+        path = environment.get(name, "").strip()
+        if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):
+            raise InputError(f"{name}={path} is no file that this user may read; name {what}")
+
+
 def _nothing(signal: str) -> Any:
     if signal != "metrics":
         return []
@@ -103,12 +124,16 @@ def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
         )
     if code in _EMPTY:
         return "maybe only requests without anything in them are refused: look there whether anything arrives"
-    if why.startswith("BadStatusLine"):
-        return f"something else than HTTP answers: look at {variable} and {_variable('PROTOCOL', signal, environment)}"
+    if why.startswith(_OTHER_WORDS) or "reset by peer" in why:
+        own = _variable("PROTOCOL", signal, environment)
+        return f"it may not speak {protocol}, or by TLS alone: look at {own}, and at http:// or https:// in {variable}"
     if "not known" in why or "resolv" in why or "DNS" in why:
         return f"name the receiver's host as this machine knows it ({variable})"
     if "certificate" in why.lower() or "ssl" in why.lower():
-        return f"look at {_variable('CERTIFICATE', signal, environment)} and at http:// or https:// in {variable}"
+        instead = [name for name in BUNDLES if protocol != "grpc" and environment.get(name)]
+        before = f", which {' and '.join(instead)} overrule," if instead else ""
+        own = _variable("CERTIFICATE", signal, environment)
+        return f"look at {own}{before} and at http:// or https:// in {variable}"
     if code.isdecimal():
         return "look at the log of the receiver"
     return f"start the receiver, or name another one ({variable})"

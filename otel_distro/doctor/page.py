@@ -20,6 +20,7 @@ NAME: Final = "page"
 ACCESS: Final = "page-access"
 LATE: Final = "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
 _SECONDS: Final = 3.0
+_CERTIFICATE_WANTED: Final = 1  # in the place of a status: the server hangs up on who has none
 _LIMIT: Final = 16 << 20
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared
 _PROCESSES: Final = re.compile(rb"^otel_distro_processes(?:\{[^}\n]*\})? (\d+)", re.MULTILINE)
@@ -61,7 +62,7 @@ def look_at_access(settings: Settings) -> list[Finding]:
 def _taken(settings: Settings, place: str, address: tuple[str, int], mend: str) -> Finding:
     status, challenge, page = _asked(address, bool(settings.prometheus_tls_cert_file))
     processes, service = _PROCESSES.search(page), _SERVICE.search(page)
-    if status == 401 and 'realm="metrics"' in challenge:
+    if (status == 401 and 'realm="metrics"' in challenge) or status == _CERTIFICATE_WANTED:
         found = f"{place} has a metrics page that asks for credentials"
         return Finding(NAME, WARNING, found, f"it is well if that is this service; else {mend}")
     if status == 200 and processes:
@@ -84,11 +85,16 @@ def _asked(address: tuple[str, int], encrypted: bool) -> tuple[int, str, bytes]:
         connection: HTTPConnection = HTTPSConnection(host, address[1], timeout=_SECONDS, context=context)
     else:
         connection = HTTPConnection(host, address[1], timeout=_SECONDS)
+    in_talk = False
     try:
+        connection.connect()
+        in_talk = True
         connection.request("GET", "/metrics", headers={"Accept": "text/plain"})
         answer = connection.getresponse()
         return answer.status, answer.getheader("WWW-Authenticate") or "", answer.read(_LIMIT)
-    except (OSError, HTTPException):
-        return 0, "", b""
+    except (OSError, HTTPException) as error:
+        # By TLS 1.3 the server says so, or hangs up, after the handshake, by TLS 1.2 within it.
+        refused = encrypted and (in_talk or "ALERT" in (getattr(error, "reason", None) or ""))
+        return _CERTIFICATE_WANTED if refused else 0, "", b""
     finally:
         connection.close()

@@ -1,0 +1,47 @@
+"""Which checks the settings ask for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from otel_distro.doctor.checks import checks
+from tests.support import free_port
+
+ALWAYS = ["variables", "start", "opentelemetry"]
+
+
+def names(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
+    with monkeypatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("OTEL_", "PROMETHEUS_"))]:
+            patch.delenv(name)
+        for name, text in environment.items():
+            patch.setenv(name, text)
+        before = dict(os.environ)
+        try:
+            return [check.name for check in checks()]
+        finally:  # it is prepared as at a start
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+
+
+def test_the_page_is_looked_at_by_default_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names(monkeypatch) == [*ALWAYS, "instrumentations", "page-access", "shared-folder", "page"]
+
+
+def test_each_signal_that_is_sent_and_the_log_file_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = names(
+        monkeypatch,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+        OTEL_METRICS_EXPORTER="otlp",
+        OTEL_LOGS_EXPORTER="console",
+        OTEL_DISTRO_LOG_FILE="x.log",
+    )
+    assert found == [*ALWAYS, "instrumentations", "log-file", "otlp-traces", "otlp-metrics"]
+
+
+def test_where_nothing_starts_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names(monkeypatch, OTEL_SDK_DISABLED="true") == ALWAYS
+    found = names(monkeypatch, OTEL_CONFIG_FILE="otel.yaml")
+    assert found == [*ALWAYS, "instrumentations", "configuration"]

@@ -1,0 +1,48 @@
+"""Instrumentations in force, and those left out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from otel_distro.doctor import instrumented
+from otel_distro.settings import Settings
+
+
+def test_flask_and_what_is_in_force_are_told() -> None:
+    flask, others = instrumented.look(Settings.from_environ({}))
+    assert flask.found.startswith("Flask 3")
+    assert (others.status, "flask" in others.found) == ("ok", True)
+
+
+@pytest.mark.parametrize("off", ["flask", "*", "redis,flask"])
+def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
+    flask, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    assert flask.status == "warning"
+    assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has" in flask.found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("flask>=99", "is not what this package is made for"), ("no-such-flask", "Flask is not installed")],
+)
+def test_flask_of_another_version_or_none_is_a_warning(wanted: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instrumented, "_wanted", lambda: wanted)
+    flask, _ = instrumented.look(Settings.from_environ({}))
+    assert (flask.status, said in flask.found) == ("warning", True)
+
+
+def test_what_the_package_itself_asks_of_flask_is_asked() -> None:
+    assert instrumented._wanted().startswith("flask>=2")
+
+
+@pytest.mark.parametrize(("requirement", "number"), [("click>=99", 1), ("no-such-library>=1", 0)])
+def test_one_that_does_not_fit_its_library_is_named_and_one_without_its_library_is_not(
+    requirement: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dist = SimpleNamespace(requires=[f'{requirement}; extra == "instruments"'])
+    monkeypatch.setattr(instrumented, "entry_points", lambda _: [SimpleNamespace(name="tool", dist=dist)])
+    left_out = [each for each in instrumented.look(Settings.from_environ({})) if each.status == "warning"]
+    assert len(left_out) == number
+    assert all("tool is left out: it is made for click>=99, and here is click 8" in each.found for each in left_out)

@@ -1,0 +1,125 @@
+"""What is said of a receiver, by each answer and each way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from otel_distro.doctor.model import Finding
+from otel_distro.doctor.otlp import checks
+from otel_distro.settings import Settings
+from tests.otlp import GrpcReceiver, Receiver
+from tests.support import free_port
+
+
+def found(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[Finding]:
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    wanted = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **environment}
+    for name, text in wanted.items():
+        monkeypatch.setenv(name, text)  # the exporters read it
+    return [finding for check in checks(Settings.from_environ(wanted), wanted) for finding in check.look()]
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "mend"),
+    [
+        ("ok", "ok", ""),
+        ("nonsense", "ok", ""),
+        ("400", "warning", "maybe only requests without anything in them are refused"),
+        ("401", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
+        ("403", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
+        ("404", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT: nobody takes traces there"),
+        ("308", "fault", "give that as the endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)"),
+        ("503", "fault", "look at the log of the receiver"),
+        ("garbage", "fault", "it may not speak http/protobuf"),
+        ("close", "fault", "it may not speak http/protobuf"),
+    ],
+)
+def test_each_answer_over_http_has_its_status_and_mend(
+    mode: str, status: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver() as receiver:
+        receiver.mode = mode
+        (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+        assert receiver.requests == (2 if mode in ("garbage", "close") else 1)  # the exporter tries those again at once
+    assert (finding.check, finding.status) == ("otlp-traces", status)
+    assert finding.mend.startswith(mend)
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "mend"),
+    [
+        ("ok", "ok", ""),
+        ("invalid_argument", "warning", "maybe only"),
+        ("permission_denied", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        ("unimplemented", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("unavailable", "fault", "start the receiver, or name another one"),
+    ],
+)
+def test_each_answer_over_grpc_has_its_status_and_mend(
+    mode: str, status: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with GrpcReceiver() as receiver:
+        receiver.mode = mode
+        (finding,) = found(
+            monkeypatch,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            OTEL_EXPORTER_OTLP_TRACES_HEADERS="a=hidden",
+        )
+    assert (finding.status, finding.mend.startswith(mend)) == (status, True)
+
+
+def test_all_three_signals_are_sent_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as receiver:
+        findings = found(
+            monkeypatch,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_METRICS_EXPORTER="otlp",
+            OTEL_LOGS_EXPORTER="otlp",
+            OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        )
+        assert (receiver.requests, receiver.spans, receiver.metrics, receiver.logs) == (3, [], [], [])
+    assert [finding.found.rpartition(" ")[2] for finding in findings] == ["traces", "metrics", "logs"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said", "mend"),
+    [
+        ("localhost:4318", "the endpoint is no URL", "give one as in http://localhost:4318"),
+        ("http://127.0.0.1:4317", "Connection refused", "set OTEL_EXPORTER_OTLP_PROTOCOL=grpc: port 4317 is by custom"),
+        ("http://no-such-name.invalid:9", "", "name the receiver's host as this machine knows it"),
+        ("http://127.0.0.1:{port}", "Connection refused", "start the receiver, or name another one"),
+    ],
+)
+def test_an_endpoint_where_nobody_is_has_the_likeliest_mend(
+    endpoint: str, said: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint.format(port=free_port()))
+    assert (finding.status, said in finding.found) == ("fault", True)
+    assert finding.mend.startswith(mend), finding
+
+
+def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = str(tmp_path / "ca.pem")
+    with Receiver() as receiver:
+        (finding,) = found(
+            monkeypatch,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=gone,
+        )
+        assert receiver.requests == 0
+    assert finding.found == f"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE={gone} is no file that this user may read"
+
+
+def test_an_exporter_that_is_not_installed_is_a_fault_and_console_and_none_are_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (finding,) = found(monkeypatch, OTEL_TRACES_EXPORTER="zipkin", OTEL_METRICS_EXPORTER="prometheus,console")
+    assert (finding.check, finding.found) == ("exporter-traces", "OTEL_TRACES_EXPORTER names 'zipkin'")
+    assert finding.mend.startswith("installed are ")

@@ -1,0 +1,31 @@
+"""What is said of places where nothing is changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from otel_distro.doctor.places import megabytes, nearest, room, unwritable
+
+
+def test_the_nearest_place_that_exists_is_found_be_it_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert nearest(tmp_path / "a" / "b") == tmp_path
+    assert nearest(tmp_path / "file" / "b") == tmp_path / "file"
+
+
+def test_a_file_in_the_way_and_a_folder_of_others_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    assert unwritable(tmp_path / "new" / "folder") == ""
+    assert unwritable(tmp_path / "file" / "b") == f"{tmp_path}/file is no folder"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert unwritable(tmp_path).endswith(f"may not write to {tmp_path}")
+
+
+def test_room_is_that_of_the_disk_and_is_told_in_round_numbers(tmp_path: Path) -> None:
+    assert room(tmp_path / "new").free > 0
+    assert (megabytes(1_500_000), megabytes(25_300_000_000)) == ("1.5 MB", "25.3 GB")

@@ -1,0 +1,44 @@
+"""Names and values of variables as they are written."""
+
+from __future__ import annotations
+
+from otel_distro.doctor import variables
+from otel_distro.doctor.model import Finding
+from otel_distro.settings import Settings
+
+
+def found(**environment: str) -> list[Finding]:
+    return variables.look(Settings.from_environ(environment), environment)
+
+
+def test_where_nothing_is_wrong_one_line_counts_what_is_set() -> None:
+    assert [each.found for each in found()] == ["no variables are set that this package reads; none is wrong"]
+    (one,) = found(OTEL_SERVICE_NAME="shop", OTEL_EMPTY="")
+    assert (one.status, one.found) == ("ok", "1 variable is set that this package reads; none is wrong")
+
+
+def test_each_wrong_value_is_a_fault_with_what_is_used_instead() -> None:
+    (fault,) = found(OTEL_EXPORTER_PROMETHEUS_PORT="http")
+    assert fault.status == "fault"
+    assert fault.found.startswith("OTEL_EXPORTER_PROMETHEUS_PORT='http' is not a whole number from 0 to 65535; '9464'")
+
+
+def test_an_unknown_name_that_is_near_none_leads_to_the_table_and_its_value_is_not_told() -> None:
+    (fault,) = found(OTEL_DISTRO_XYZ="hidden")
+    assert fault.mend == "docs/settings.md names all that there are"
+    assert "hidden" not in str(fault)
+
+
+def test_a_name_that_is_nearly_one_of_opentelemetrys_is_a_warning() -> None:
+    (slip,) = found(OTEL_EXPORTER_OTLP_ENDPONT="http://localhost:4318")
+    assert (slip.status, slip.mend) == ("warning", "is OTEL_EXPORTER_OTLP_ENDPOINT meant?")
+
+
+def test_names_of_opentelemetry_and_of_other_packages_are_no_slips() -> None:
+    theirs = ("OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "OTEL_INSTRUMENTATION_GENAI_X")
+    assert [each.status for each in found(**dict.fromkeys(theirs, "1"))] == ["ok"]
+
+
+def test_a_disabled_sdk_is_a_warning() -> None:
+    (warning,) = found(OTEL_SDK_DISABLED="true")
+    assert (warning.status, warning.mend) == ("warning", "unset it where the service is to be measured")
