@@ -28,7 +28,7 @@ def examine(checks: Iterable[Check], tell: Callable[[str], object]) -> Iterator[
     """
     remote = []
     left = LOCAL_SECONDS
-    for check in checks:
+    for check in _all(checks):
         if check.remote:
             remote.append(check)
         else:
@@ -42,6 +42,15 @@ def examine(checks: Iterable[Check], tell: Callable[[str], object]) -> Iterator[
     _wait(runs, REMOTE_SECONDS, tell)
     for run in runs:
         yield from run.findings()
+
+
+def _all(checks: Iterable[Check]) -> Iterator[Check]:
+    """Yield the checks; where one cannot be made, that is a fault and the last one."""
+    try:
+        yield from checks
+    except Exception as error:  # noqa: BLE001 -- those that are there are looked at
+        failed = _failed("checks", error)
+        yield Check(failed.check, lambda: [failed])
 
 
 def _wait(runs: list[_Run], seconds: float, tell: Callable[[str], object]) -> None:

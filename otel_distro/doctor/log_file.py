@@ -26,7 +26,7 @@ def look(path: str) -> list[Finding]:
         wrong = unwritable(file.parent)
         if not wrong and file.is_symlink():
             wrong = unwritable(file.resolve().parent)
-        return [_fault(path, wrong)] if wrong else [_space(path, file)]
+        return [_fault(path, f"cannot be made: {wrong}")] if wrong else [_space(path, file)]
     if stat.S_ISDIR(kind):
         return [_fault(path, "is a folder", f"name a file, not a folder ({_VARIABLE})")]
     if stat.S_ISFIFO(kind) and not path.startswith(("/dev/", "/proc/")):
@@ -52,4 +52,4 @@ def _space(path: str, file: Path) -> Finding:
 
 
 def _fault(path: str, wrong: str, mend: str = _MEND) -> Finding:
-    return Finding(NAME, FAULT, f"{_VARIABLE}={path}: {wrong}", mend)
+    return Finding(NAME, FAULT, f"{_VARIABLE}={path} {wrong}", mend)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from otel_distro.delivery.reasons import Reasons
 from otel_distro.doctor.model import FAULT, OK, WARNING, Check, Finding, parted
 from otel_distro.errors import InputError
 from otel_distro.exporters import entry_of, load, wanted
+from otel_distro.metrics.watched import NamedFile
 from otel_distro.settings import Settings
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -25,6 +25,7 @@ _FILES: Final = {
     "CLIENT_CERTIFICATE": "a PEM file with a certificate",
 }
 _ELSEWHERE: Final = ": give that as the endpoint"
+_LONG_WAY: Final = re.compile("failed to connect to all addresses; last error: (UNKNOWN: )?")  # of gRPC
 _REFUSED: Final = frozenset(("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"))
 _NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
 _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
@@ -83,7 +84,8 @@ def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mappi
     code = _CODE.match(attempt.why)
     status = WARNING if code and code[1] in _EMPTY else FAULT
     why, own_mend = parted(attempt.why) if attempt.why.startswith("the endpoint is no URL") else (attempt.why, "")
-    found = f"{place}: {why.removesuffix(_ELSEWHERE)}"
+    told = _LONG_WAY.sub("", why).removesuffix(_ELSEWHERE)
+    found = f"{place}: {told}"
     mend = own_mend or _mend(code[1] if code else "", why, signal, protocol, attempts.endpoint, environment)
     return Finding(name, status, found, mend)
 
@@ -93,8 +95,8 @@ def _files_are_there(signal: str, environment: Mapping[str, str]) -> None:
     for kind, what in _FILES.items():
         name = _variable(kind, signal, environment)
         path = environment.get(name, "").strip()
-        if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):
-            raise InputError(f"{name}={path} is no file that this user may read; name {what}")
+        if path:
+            NamedFile(name, path, f"name {what}").read()  # which shows no value that may be the key itself
 
 
 def _nothing(signal: str) -> Any:

@@ -67,7 +67,8 @@ def _taken(settings: Settings, place: str, address: tuple[str, int], mend: str) 
         return Finding(NAME, WARNING, found, f"it is well if that is this service; else {mend}")
     if status == 200 and processes:
         name = service[1].decode("utf-8", "replace") if service else ""
-        if not settings.service_name or name == settings.service_name:
+        # The SDK names a service that nobody has named.
+        if name == settings.service_name or (not settings.service_name and name.startswith("unknown_service")):
             number = processes[1].decode()
             found = f"{place} has this service's page already, of {number} process{'es' * (number != '1')}"
             return Finding(NAME, OK, found)

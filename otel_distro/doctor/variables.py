@@ -38,8 +38,7 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     found += _slips(environment)
     if not found:
         given = [name for name in _KNOWN if environment.get(name, "").strip()]
-        number = "1 variable is" if len(given) == 1 else f"{len(given) or 'no'} variables are"
-        found.append(Finding(NAME, OK, f"{number} set that this package reads; none is wrong"))
+        found.append(Finding(NAME, OK, f"{len(given)} set that this package reads, none wrong"))
     return found
 
 

@@ -64,7 +64,7 @@ def test_where_everything_works_each_check_is_one_line_of_ok_and_the_code_is_0(t
     *lines, count = doctor.stdout.splitlines()
     assert all(line.startswith("ok       ") for line in lines), doctor.stdout
     assert count == f"0 faults, 0 warnings, {len(lines)} ok"
-    for looked_at in ("5 variables", f"localhost:{port} is free", "shop.log", "takes traces", "takes metrics"):
+    for looked_at in ("5 set", f"localhost:{port} is free", "shop.log", "takes traces", "takes metrics"):
         assert looked_at in doctor.stdout
     assert list(tmp_path.iterdir()) == []
     assert doctor.stderr == ""
@@ -196,6 +196,13 @@ def test_what_keeps_opentelemetry_from_being_loaded_is_a_fault_and_no_traceback(
     assert "OTEL_PROPAGATORS names b3" in faults(found)[0]["found"]
 
 
+def test_a_wrong_value_that_an_exporter_reads_too_is_one_fault_as_the_default_is_used() -> None:
+    env = {"OTEL_EXPORTER_OTLP_PROTOCOL": "GRPC", "OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}
+    with GrpcReceiver() as receiver:
+        _, found = findings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, **env)
+    assert [fault["check"] for fault in faults(found)] == ["variables"]
+
+
 def test_json_is_a_list_of_objects_with_the_same_names() -> None:
     code, found = findings(OTEL_SDK_DISABLED="true")
     assert code == 0
@@ -212,7 +219,7 @@ def test_the_command_of_the_docs_runs_with_the_variables_of_a_file(page: str, tm
     for command in commands:
         code, doctor = ended(["sh", "-c", command], {}, tmp_path)
         assert code == 0, doctor
-        assert "2 variables are set" in doctor.stdout
+        assert "2 set" in doctor.stdout
 
 
 @pytest.mark.parametrize("columns", [40, 80])

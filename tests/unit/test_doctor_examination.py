@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from time import monotonic
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_check_that_raises_is_a_fault_that_tells_where_and_not_what() -> None:
     assert fault.found.startswith("the check itself failed: KeyError in test_doctor_examination.py, line ")
     assert "hidden" not in str(fault)
     assert after.check == "b"
+
+
+def test_a_check_that_cannot_be_made_is_a_fault_and_those_before_it_are_looked_at() -> None:
+    def checks() -> Iterator[Check]:
+        yield Check("a", lambda: [Finding("a", "ok", "")], remote=True)
+        raise ImportError("hidden")
+
+    fault, before = examine(checks(), lambda _: None)
+    assert (fault.check, fault.status, "ImportError" in fault.found) == ("checks", "fault", True)
+    assert before.check == "a"
 
 
 @pytest.mark.parametrize("remote", [False, True])

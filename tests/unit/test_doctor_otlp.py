@@ -103,6 +103,13 @@ def test_an_endpoint_where_nobody_is_has_the_likeliest_mend(
     assert finding.mend.startswith(mend), finding
 
 
+def test_nobody_at_an_endpoint_of_grpc_is_said_in_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{place}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
+    assert finding.found.startswith(f"{place} by grpc: UNAVAILABLE: ipv4:{place}: ")
+    assert finding.found.endswith("Connection refused")
+
+
 def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +121,12 @@ def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
             OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=gone,
         )
         assert receiver.requests == 0
-    assert finding.found == f"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE={gone} is no file that this user may read"
+    assert finding.found.startswith("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=")
+    assert finding.found.endswith("cannot be read (No such file or directory)")
+    assert finding.mend == "name a PEM file with the receiver's authority"
+    key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHidden"
+    (pasted,) = found(monkeypatch, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_CLIENT_KEY=key)
+    assert (pasted.status, "Hidden" in str(pasted)) == ("fault", False)
 
 
 def test_an_exporter_that_is_not_installed_is_a_fault_and_console_and_none_are_not_looked_at(

@@ -16,6 +16,8 @@ from tests.support import free_port
 
 OURS = b'target_info{a="b",service_name="shop"} 1\notel_distro_processes 3\n'
 
+NAMELESS = b'target_info{service_name="unknown_service:python"} 1\notel_distro_processes 1\n'
+
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
@@ -40,7 +42,8 @@ def test_a_free_port_is_well_and_stays_free() -> None:
     ("text", "service", "status", "said"),
     [
         (OURS, "shop", "ok", "has this service's page already, of 3 processes"),
-        (OURS, "", "ok", "has this service's page already, of 3 processes"),
+        (NAMELESS, "", "ok", "has this service's page already, of 1 process"),
+        (OURS, "", "fault", "has the page of another service, 'shop'"),
         (OURS, "cart", "fault", "has the page of another service, 'shop'"),
         (b"up 1\n", "shop", "fault", "is taken by another program"),
     ],

@@ -12,9 +12,9 @@ def found(**environment: str) -> list[Finding]:
 
 
 def test_where_nothing_is_wrong_one_line_counts_what_is_set() -> None:
-    assert [each.found for each in found()] == ["no variables are set that this package reads; none is wrong"]
+    assert [each.found for each in found()] == ["0 set that this package reads, none wrong"]
     (one,) = found(OTEL_SERVICE_NAME="shop", OTEL_EMPTY="")
-    assert (one.status, one.found) == ("ok", "1 variable is set that this package reads; none is wrong")
+    assert (one.status, one.found) == ("ok", "1 set that this package reads, none wrong")
 
 
 def test_each_wrong_value_is_a_fault_with_what_is_used_instead() -> None:
