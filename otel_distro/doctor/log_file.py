@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_distro.doctor.model import FAULT, OK, WARNING, Finding
-from otel_distro.doctor.places import megabytes, room, unwritable
+from otel_distro.doctor.places import room, size_text, unwritable
 
 NAME: Final = "log-file"
 LITTLE: Final = 100_000_000
@@ -43,7 +43,7 @@ def look(path: str) -> list[Finding]:
 
 def _space(path: str, file: Path) -> Finding:
     free, files = room(file)
-    found = f"{path} can be written, {megabytes(free)} free"
+    found = f"{path} can be written, {size_text(free)} free"
     if not free or not (files or file.exists()):
         return _fault(path, "is on a full disk", "free space on the disk")
     if free < LITTLE:

@@ -39,6 +39,8 @@ def room(path: Path) -> Room:
     return Room(found.f_bavail * found.f_frsize, found.f_favail > 0 or found.f_files == 0)
 
 
-def megabytes(size: int) -> str:
-    """Return a size for a person, in MB or GB."""
+def size_text(size: int) -> str:
+    """Return a number of bytes for a person, in kB, MB or GB."""
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

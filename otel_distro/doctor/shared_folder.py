@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_distro.doctor.model import FAULT, OK, WARNING, Finding
-from otel_distro.doctor.places import megabytes, nearest, room, unwritable
+from otel_distro.doctor.places import nearest, room, size_text, unwritable
 from otel_distro.metrics.group import bases
 from otel_distro.metrics.shared import SUFFIX, CellFile, is_alive
 from otel_distro.settings import Settings
@@ -55,7 +55,7 @@ def _problem(place: Path) -> str:
 
 def _space(folder: Path) -> Finding:
     free = room(folder).free
-    found = f"{folder} can be written, {megabytes(free)} free"
+    found = f"{folder} can be written, {size_text(free)} free"
     if free < LITTLE:
         return Finding(NAME, WARNING, found, f"free space there, or name another folder by {_VARIABLE}")
     return Finding(NAME, OK, found)

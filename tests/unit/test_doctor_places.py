@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_distro.doctor.places import megabytes, nearest, room, unwritable
+from otel_distro.doctor.places import nearest, room, size_text, unwritable
 
 
 def test_the_nearest_place_that_exists_is_found_be_it_a_file(tmp_path: Path) -> None:
@@ -28,4 +28,4 @@ def test_a_file_in_the_way_and_a_folder_of_others_cannot_be_written(
 
 def test_room_is_that_of_the_disk_and_is_told_in_round_numbers(tmp_path: Path) -> None:
     assert room(tmp_path / "new").free > 0
-    assert (megabytes(1_500_000), megabytes(25_300_000_000)) == ("1.5 MB", "25.3 GB")
+    assert [size_text(size) for size in (40_900, 1_500_000, 25_300_000_000)] == ["41 kB", "1.5 MB", "25.3 GB"]
