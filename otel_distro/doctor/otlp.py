@@ -31,7 +31,7 @@ _NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
 _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
 _OTHER_WORDS: Final = ("BadStatusLine", "RemoteDisconnected")  # of Python's HTTP client
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables of requests, by which OTLP goes over HTTPS: they go before the certificate of the exporter."""
+"""Variables of requests, by which OTLP goes over HTTPS: whom to trust where the exporter has nobody of its own."""
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 
 
@@ -132,13 +132,18 @@ def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
     if "not known" in why or "resolv" in why or "DNS" in why:
         return f"name the receiver's host as this machine knows it ({variable})"
     if "certificate" in why.lower() or "ssl" in why.lower():
-        instead = [name for name in BUNDLES if protocol != "grpc" and environment.get(name)]
-        before = f", which {' and '.join(instead)} overrule," if instead else ""
-        own = _variable("CERTIFICATE", signal, environment)
-        return f"look at {own}{before} and at http:// or https:// in {variable}"
+        return f"look at {_authorities(signal, protocol, environment)} and at http:// or https:// in {variable}"
     if code.isdecimal():
         return "look at the log of the receiver"
     return f"start the receiver, or name another one ({variable})"
+
+
+def _authorities(signal: str, protocol: str, environment: Mapping[str, str]) -> str:
+    """Return the variable that says whom to trust."""
+    own = _variable("CERTIFICATE", signal, environment)
+    if protocol == "grpc" or environment.get(own):
+        return own
+    return next((name for name in BUNDLES if environment.get(name)), own)
 
 
 def _look_at(signal: str, environment: Mapping[str, str]) -> str:

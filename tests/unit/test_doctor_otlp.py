@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from otel_distro.doctor.model import Finding
 from otel_distro.doctor.otlp import checks
 from otel_distro.settings import Settings
+from tests.certificates import Certificates
 from tests.otlp import GrpcReceiver, Receiver
 from tests.support import free_port
 
@@ -135,3 +137,27 @@ def test_an_exporter_that_is_not_installed_is_a_fault_and_console_and_none_are_n
     (finding,) = found(monkeypatch, OTEL_TRACES_EXPORTER="zipkin", OTEL_METRICS_EXPORTER="prometheus,console")
     assert (finding.check, finding.found) == ("exporter-traces", "OTEL_TRACES_EXPORTER names 'zipkin'")
     assert finding.mend.startswith("installed are ")
+
+
+@pytest.mark.parametrize(
+    ("named", "variable"),
+    [
+        (["REQUESTS_CA_BUNDLE"], "REQUESTS_CA_BUNDLE"),
+        (["REQUESTS_CA_BUNDLE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"], "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"),
+        (["OTEL_EXPORTER_OTLP_CERTIFICATE"], "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    ],
+)
+def test_a_receiver_that_is_not_trusted_leads_to_the_variable_that_says_whom_to_trust(
+    named: list[str], variable: str, known_certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(known_certificates.server.certificate, known_certificates.server.key)
+    with Receiver() as receiver:
+        receiver._server.socket = server.wrap_socket(receiver._server.socket, server_side=True)
+        (finding,) = found(
+            monkeypatch,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint.replace("http:", "https:"),
+            **dict.fromkeys(named, str(known_certificates.other_authority.certificate)),
+        )
+    assert finding.status == "fault"
+    assert finding.mend == f"look at {variable} and at http:// or https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
