@@ -124,6 +124,35 @@ def test_a_child_of_root_that_becomes_another_user_is_on_the_page_as_gunicorns_w
         assert app.output.count("metrics") == app.stdout.count("metrics"), app.report
 
 
+@pytest.mark.parametrize(("server", "value", "files"), [("gunicorn.arbiter", "3", 2), ("os", "0", 1)])
+def test_a_child_of_root_has_its_file_from_the_fork_under_gunicorn_alone(server: str, value: str, files: int) -> None:
+    """Whoever runs the tests: to the program it is root."""
+    program = textwrap.dedent(
+        f"""
+        import glob, os, urllib.request
+        import {server}
+        os.geteuid = lambda: 0
+        import otel_distro
+        from otel_distro.metrics.server import page_service
+        metrics, jobs, folder = otel_distro.start_metrics_server(0), otel_distro.counter("jobs"), page_service.folder
+        jobs.inc(0)
+        if not os.fork():
+            print("files:", len(glob.glob(folder + "/*.cells")), flush=True)
+            if {files} == 2:
+                os.rename(folder, folder + "-away")  # as for one who may not make a file there any more
+                jobs.inc(3)
+                os.rename(folder + "-away", folder)
+            os._exit(0)
+        os.wait()
+        print(urllib.request.urlopen(metrics.url, timeout=30).read().decode())
+        """
+    )
+    with AppProcess([sys.executable, "-c", program]) as app:
+        assert app.wait() == 0, app.report
+        assert f"files: {files}\n" in app.stdout, app.report
+        assert f"\njobs_total {value}\n" in app.stdout, app.report
+
+
 def test_the_files_of_ended_processes_are_folded_where_a_stranger_has_the_port() -> None:
     program = textwrap.dedent(
         """
