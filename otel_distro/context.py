@@ -13,6 +13,9 @@ from typing import Final
 
 REQUEST_ID_LIMIT: Final = 128
 USER_ID_LIMIT: Final = 256
+# What an error that leaves a request takes along for the server's line about it: a list of request id, user id, trace
+# id, span id and trace flags.
+ERROR_IDS: Final = "_otel_distro_ids"
 _AT_ONCE: Final = 128
 # Fresh ones: who needs one in each request takes it from here and, with none left, calls `new_request_id`.
 waiting_ids: Final[list[str]] = []

@@ -26,6 +26,16 @@ from otel_distro.uwsgi import hold_group, start_in_workers
 _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _started: Final[list[str]] = []
+# A request pays only for what is chosen: the metrics of these instrumentors are the semantic conventions'.
+_SEMCONV_METRICS: Final = frozenset(("flask", "fastapi", "starlette"))
+# What the hook of Starlette has a part in, as they are imported.
+_ASGI_MODULES: Final = (
+    "starlette.applications",
+    "starlette.middleware.wsgi",
+    "a2wsgi.wsgi",
+    "fastapi.routing",
+    "fastapi.applications",
+)
 
 
 class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no type information
@@ -66,6 +76,7 @@ class OtelConfigurator:
             # Read again: in a worker the environment names the group as well.
             with _no_collections():
                 _start(Settings.current(), auto_instrumentation_version or "")
+                _isolated("requests of ASGI", lambda: _hook_asgi(settings))
                 # Now that logging stands.
                 for problem in settings.problems:
                     _logger.warning("%s", problem)
@@ -266,10 +277,32 @@ def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, A
     if entry_point.name == "logging":
         # Our own handler exports the log document; the instrumentor's would export the record a second time.
         kwargs["enable_log_auto_instrumentation"] = False
+    if entry_point.name in _SEMCONV_METRICS and settings.http_metrics == "classic":
+        kwargs["meter_provider"] = _nothing_metered()
     if entry_point.name == "flask":
         _instrument_flask(instrumentor, settings, kwargs)
     else:
         instrumentor.instrument(**kwargs)
+
+
+def _hook_asgi(settings: Settings) -> None:
+    """Have requests of Starlette and FastAPI measured where the application imports these."""
+
+    def follow() -> None:
+        if hasattr(sys.modules.get("starlette.applications"), "Starlette"):
+            from otel_distro.web import starlette
+
+            starlette.follow(settings.http_metrics)
+
+    if {"*", "asgi"}.isdisjoint(settings.disabled_instrumentations):
+        for name in _ASGI_MODULES:
+            register_post_import_hook(lambda _: _isolated("requests of Starlette", follow), name)
+
+
+def _nothing_metered() -> Any:
+    from opentelemetry.metrics import NoOpMeterProvider
+
+    return NoOpMeterProvider()
 
 
 def _keep_from_exporting(module: Any, kwargs: dict[str, Any]) -> None:
@@ -278,17 +311,12 @@ def _keep_from_exporting(module: Any, kwargs: dict[str, Any]) -> None:
 
 
 def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:
-    from opentelemetry.metrics import NoOpMeterProvider
-
     from otel_distro.web import flask
 
     if settings.flask == "fast":
         from otel_distro.web import flask_instrumentation
 
         flask_instrumentation.install()
-    if settings.http_metrics == "classic":
-        # A request pays only for what is chosen: the instrumentor's metrics are the semantic conventions'.
-        kwargs["meter_provider"] = NoOpMeterProvider()
     instrumentor.instrument(**kwargs)
     options = {key: value for key, value in kwargs.items() if key == "meter_provider"}
     flask.install(

@@ -66,6 +66,16 @@ def capture_of(record: logging.LogRecord) -> list[Any]:
     return found
 
 
+def recall(capture: list[Any], error: object) -> None:
+    """Give a capture that was made outside of any request the ids of the one that the error has left."""
+    ids = getattr(error, "__dict__", {}).get(context.ERROR_IDS)
+    if type(ids) is list and len(ids) == LOG_ID and not capture[REQUEST_ID]:
+        capture[REQUEST_ID] = ids[REQUEST_ID]
+        capture[USER_ID] = capture[USER_ID] or ids[USER_ID]
+        if not capture[TRACE_ID]:
+            capture[TRACE_ID:LOG_ID] = ids[TRACE_ID:]
+
+
 class CapturingFactory:
     """Log record factory around the one that is set when it is made; install each instance once."""
 

@@ -19,6 +19,7 @@ from otel_distro.logs.capture import (
     TRACE_ID,
     USER_ID,
     capture_of,
+    recall,
 )
 from otel_distro.logs.fields import RESERVED, SETTABLE, STANDARD, STANDARD_COUNT, is_moment
 from otel_distro.logs.quick import Quick
@@ -84,6 +85,8 @@ class Documents:
             self._mend(document, record)
         extras = self._extras(record)
         given = self._given(extras) if extras else extras
+        if isinstance(record.exc_info, tuple) and len(record.exc_info) == 3:
+            recall(capture, record.exc_info[1])
         self._identify(document, capture, given)
         if record.exc_info or record.exc_text or record.stack_info:
             self._add_exception(document, record)

@@ -110,7 +110,7 @@ class Exchange:
             try:
                 hook.metrics.started()
             except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
-                _warn(error)
+                warn_of(error)
 
     @property
     def counted(self) -> bool:
@@ -202,7 +202,7 @@ class Exchange:
                     context = set_span_in_context(span, Context())
             metrics.answered(self.method, endpoint, self._status, duration, self.size, context)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
-            _warn(error)
+            warn_of(error)
 
     def close(self) -> None:
         """Close a body that is whole and give the context back as it was, if another request has not taken it over."""
@@ -218,7 +218,7 @@ class Exchange:
                     current_request.reset(tokens[0])
                     request_id.reset(tokens[1])
                 except ValueError:  # closed in another context than it was begun in
-                    _set_back(tokens)
+                    set_back(tokens)
                 if user_id.get() is not self._user:
                     user_id.set(self._user)
 
@@ -229,7 +229,8 @@ class Exchange:
         self._server_start_response = self._write = None
 
 
-def _set_back(tokens: Any) -> None:
+def set_back(tokens: Any) -> None:
+    """Give context variables the values that they had, from another context than the one they were set in."""
     for token in tokens:
         old = token.old_value
         token.var.set(None if old is token.MISSING else old)
@@ -242,7 +243,7 @@ def _code_of(status: str) -> int:
         return 0
 
 
-def _warn(error: Exception) -> None:
+def warn_of(error: Exception) -> None:
     """Say once for each kind of error that requests are not measured."""
     kind = type(error).__name__
     if kind not in _warned:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import AppProcess
-from tests.served import ASGI, WSGI, Served
+from tests.served import FASTAPI, WSGI, Served
 
 UVICORN = "uvicorn_worker.UvicornWorker"
 WORKERS = ["sync", "gthread", "gevent", UVICORN]
@@ -28,7 +28,7 @@ def gunicorn(served: Served, kind: str, *options: str, workers: int = 3) -> AppP
     words = ["gunicorn", "-w", str(workers), "-k", kind, "-b", f"127.0.0.1:{served.port}", *options]
     if kind == "gthread":
         words += ["--threads", "3"]
-    app = served.started(*words, ASGI if kind == UVICORN else WSGI)
+    app = served.started(*words, FASTAPI if kind == UVICORN else WSGI)
     served.processes(workers)
     return app
 
@@ -39,7 +39,7 @@ def test_the_page_has_every_request(served: Served, kind: str, preload: list[str
     with gunicorn(served, kind, *preload) as app:
         tally = served.drive(600)
         assert tally.answers == {200: 600}
-        served.check_exact(app, tally, hook=kind != UVICORN)
+        served.check_exact(app, tally)
 
 
 @pytest.mark.parametrize("kind", WORKERS)
@@ -49,7 +49,7 @@ def test_workers_that_end_after_so_many_requests_keep_their_counts(served: Serve
         served.processes(4)  # gevent's looks once a second whether it is to end
         second = served.drive(200)
         # A server may close a connection that a worker took as it ended.
-        served.check_within(app, first, second, hook=kind != UVICORN)
+        served.check_within(app, first, second)
 
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["each worker loads", "preload"])
@@ -83,4 +83,4 @@ def test_more_and_fewer_workers_keep_the_counts(served: Served) -> None:
 def test_workers_that_are_killed_keep_their_counts(served: Served, kind: str, preload: list[str]) -> None:
     with gunicorn(served, kind, *preload, workers=2) as app:
         tallies = [served.drive_and_kill(200) for _ in range(3)]
-        served.check_within(app, *tallies, hook=kind != UVICORN)
+        served.check_within(app, *tallies)
