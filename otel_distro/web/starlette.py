@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Any, Final
 
+from opentelemetry.trace import get_tracer_provider
 from starlette import routing
 
+from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web.asgi import EXCHANGE_KEY, AsgiExchange, AsgiHook, Receive, Scope, Send, serving
 from otel_distro.web.exchange import warn_of
 from otel_distro.web.requests import request_metrics
@@ -65,8 +67,8 @@ def _follow_included(module: Any) -> None:
 def _choose_own(module: Any) -> None:
     """Have FastAPI's applications not do by themselves what is done here, unless they are told to.
 
-    From release 0.160 on they send an error that nobody handles to the logger provider, past `logging`, by which it
-    comes as well.
+    Newer releases send an error that nobody handles to the logger provider, past `logging`, by which it
+    comes as well; and make spans of each dependency and endpoint, which would only cost where none is exported.
     """
 
     def choosing(init: Callable[..., None]) -> Callable[..., None]:
@@ -80,6 +82,9 @@ def _choose_own(module: Any) -> None:
         return choose
 
     unasked = {"logs": False} if _chosen[1] else {"logs": False, "metrics": False}
+    provider = get_tracer_provider()
+    if isinstance(provider, DormantTracerProvider) and not provider.awake:
+        unasked["operation_spans"] = False
     _replace(module.FastAPI, "__init__", choosing)
 
 
