@@ -397,7 +397,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "list",
         "",
         "",
-        "Instrumentations that are not loaded, by name; `*` stands for all.",
+        "Instrumentations that are not loaded, by name; `asgi` is that of Starlette and FastAPI, `*` stands for all.",
         _list,
     ),
     *(

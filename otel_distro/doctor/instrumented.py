@@ -13,11 +13,12 @@ from otel_distro.internals import entry_points
 from otel_distro.settings import Settings
 
 FLASK: Final = "flask"
+ASGI: Final = "asgi"
 NAME: Final = "instrumentations"
 
 
 def look(settings: Settings) -> list[Finding]:
-    """Return what is found of Flask, and which instrumentations are left out though their library is there."""
+    """Return what is found of the frameworks, and which instrumentations are left out though their library is there."""
     off = settings.disabled_instrumentations
     loaded, skipped = [], []
     for point in entry_points("opentelemetry_instrumentor"):
@@ -28,7 +29,7 @@ def look(settings: Settings) -> list[Finding]:
             loaded.append(point.name)
         elif conflict.found or conflict.found_any:
             skipped.append((point.name, conflict))
-    return [_flask(settings), *_others(loaded, skipped)]
+    return [*_frameworks(settings), *_others(loaded, skipped)]
 
 
 def _others(loaded: list[str], skipped: list[tuple[str, Any]]) -> Iterator[Finding]:
@@ -39,6 +40,29 @@ def _others(loaded: list[str], skipped: list[tuple[str, Any]]) -> Iterator[Findi
         yield Finding(NAME, WARNING, found, f"install a version of either that fits the other, or leave {name} out")
     if not skipped:
         yield Finding(NAME, OK, f"in force: {', '.join(sorted(loaded)) or 'none'}")
+
+
+def _frameworks(settings: Settings) -> Iterator[Finding]:
+    versions = {name: version for name in ("Starlette", "FastAPI") if (version := _version(name))}
+    if versions:
+        yield _asgi(settings, " and ".join(f"{name} {version}" for name, version in versions.items()))
+    if _version("Flask") or not versions:
+        yield _flask(settings)
+
+
+def _asgi(settings: Settings, there: str) -> Finding:
+    off = {"*", ASGI}.intersection(settings.disabled_instrumentations)
+    if not off:
+        return Finding(ASGI, OK, there)
+    found = f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has {off.pop()}: requests of {there} are not measured"
+    return Finding(ASGI, WARNING, found, "take it out of that list")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _flask(settings: Settings) -> Finding:
@@ -54,8 +78,8 @@ def _flask(settings: Settings) -> Finding:
         return Finding(
             FLASK, WARNING, f"{conflict.found} is not what this package is made for", f"pip install '{wanted}'"
         )
-    found = "Flask is not installed in this environment: requests of Flask are not measured"
-    return Finding(FLASK, WARNING, found, "if the service is one of Flask, run this in the service's environment")
+    found = "neither Flask nor Starlette is installed in this environment: requests of theirs are not measured"
+    return Finding(FLASK, WARNING, found, "if the service is one of these, run this in the service's environment")
 
 
 def _wanted() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -11,26 +12,48 @@ from otel_distro.settings import Settings
 
 
 def test_flask_and_what_is_in_force_are_told() -> None:
-    flask, others = instrumented.look(Settings.from_environ({}))
+    _, flask, others = instrumented.look(Settings.from_environ({}))
     assert flask.found.startswith("Flask 3")
     assert (others.status, "flask" in others.found) == ("ok", True)
 
 
 @pytest.mark.parametrize("off", ["flask", "*", "redis,flask"])
 def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
-    flask, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    _, flask, *_ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
     assert flask.status == "warning"
     assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has" in flask.found
 
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
-    [("flask>=99", "is not what this package is made for"), ("no-such-flask", "Flask is not installed")],
+    [
+        ("flask>=99", "is not what this package is made for"),
+        ("no-such-flask", "neither Flask nor Starlette is installed"),
+    ],
 )
 def test_flask_of_another_version_or_none_is_a_warning(wanted: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instrumented, "_wanted", lambda: wanted)
-    flask, _ = instrumented.look(Settings.from_environ({}))
+    _, flask, *_ = instrumented.look(Settings.from_environ({}))
     assert (flask.status, said in flask.found) == ("warning", True)
+
+
+@pytest.mark.parametrize(("off", "status"), [("", "ok"), ("flask", "ok"), ("asgi", "warning"), ("*", "warning")])
+def test_frameworks_of_asgi_are_told_with_their_versions(off: str, status: str) -> None:
+    asgi, *_ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    assert (asgi.check, asgi.status) == ("asgi", status)
+    assert re.search(r"Starlette \d\S+ and FastAPI \d", asgi.found)
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [(["Starlette"], ["asgi"]), (["Flask"], ["flask"]), (["Starlette", "Flask"], ["asgi", "flask"]), ([], ["flask"])],
+)
+def test_a_framework_that_is_not_there_is_a_warning_only_where_no_other_is(
+    there: list[str], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instrumented, "_version", lambda name: "1.2" if name in there else "")
+    found = instrumented.look(Settings.from_environ({}))
+    assert [each.check for each in found if each.check != "instrumentations"] == named
 
 
 def test_what_the_package_itself_asks_of_flask_is_asked() -> None:

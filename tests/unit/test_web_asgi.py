@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import weakref
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from otel_distro.context import get_request_id, request_id, set_user, user_id
+from otel_distro.logs.document import Documents
 from otel_distro.web.asgi import AsgiExchange, AsgiHook, Message, Receive, Scope, Send, serving
 from otel_distro.web.current import current_request
 from tests.asgi import Answer, answered, ask, scope_of
@@ -279,3 +282,41 @@ def test_a_request_that_is_over_is_freed_without_the_garbage_collector(recorder:
         assert kept[0]() is None
     finally:
         gc.enable()
+
+
+@dataclass(frozen=True)
+class _FrozenError(Exception):
+    """An error that lets nobody set an attribute."""
+
+
+@pytest.mark.parametrize("kind", [ValueError, _FrozenError])
+def test_the_servers_line_about_an_error_has_the_ids_of_its_request(
+    recorder: Recorder, kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(*_: Any) -> None:
+        set_user("ann")
+        raise kind
+
+    found = ask(hooked(recorder, work), "/items/7", headers=[(b"x-request-id", b"my-first")])
+    assert isinstance(found.error, kind)
+    logging.getLogger("server").error("failed", exc_info=found.error)
+    (record,) = caplog.records
+    document = Documents().of(record)
+    assert (document["request_id"], document["user_id"], get_request_id()) == ("my-first", "ann", None)
+
+
+def test_a_line_about_an_error_within_another_request_keeps_its_own_ids(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any) -> None:
+        set_user("ann")
+        raise ValueError
+
+    async def tell(*_: Any) -> None:
+        logging.getLogger("server").error("failed", exc_info=failed)
+        found.append(Documents().of(caplog.records[0]))
+
+    found: list[dict[str, Any]] = []
+    failed = ask(hooked(recorder, fail), "/items/7", headers=[(b"x-request-id", b"my-first")]).error
+    ask(hooked(recorder, tell), "/items/7", headers=[(b"x-request-id", b"my-second")])
+    assert (found[0]["request_id"], "user_id" in found[0]) == ("my-second", False)
