@@ -18,7 +18,7 @@ from otel_distro.internals import current_span_ids
 from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
 from otel_distro.web.exchange import set_back, warn_of
-from otel_distro.web.requests import UNMATCHED, RequestMetrics, normal_method
+from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -34,6 +34,8 @@ _UNRECORDED: Final = (NonRecordingSpan, DormantSpan)
 _WHOLE_FILES: Final = ("http.response.pathsend", "http.response.zerocopysend")
 # Digits of a length in bytes: more are none.
 _LONGEST: Final = 20
+# As applications spell what is of no interest here.
+_OTHERS: Final = frozenset((b"content-type", b"location", b"set-cookie", b"vary", b"cache-control", b"etag", b"date"))
 _span_ids: Final = current_span_ids()
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 
@@ -85,7 +87,8 @@ class AsgiExchange:
         self.prefix = ""
         self.size = 0
         self.status = 500
-        self.method = normal_method(scope.get("method", ""))
+        method = scope.get("method", "")
+        self.method: str = method if method in METHODS else normal_method(method)
         self.counted = hook.metrics is not None and scope["type"] == "http"
         self.recorded = not self.counted
         self.request_id = _request_id_of(scope)
@@ -121,6 +124,8 @@ class AsgiExchange:
     def _announced(self, message: Message) -> Message:
         headers, own_id = list(message.get("headers") or ()), False
         for name, value in headers:
+            if name in _OTHERS:
+                continue
             lower = name.lower()
             if lower == b"content-length":
                 self._length = int(value) if value.isdigit() and len(value) < _LONGEST else -1
@@ -133,10 +138,10 @@ class AsgiExchange:
 
     def _sent(self, message: Message) -> None:
         # What answers HEAD has no body for the client, whatever the application hands over.
-        if self.method != "HEAD":
-            self.size += len(message.get("body", b""))
+        if "body" in message and self.method != "HEAD":
+            self.size += len(message["body"])
         # Counted before its last byte leaves: a client that compares may come in between.
-        if not message.get("more_body", False) or 0 <= self._length <= self.size:
+        if "more_body" not in message or not message["more_body"] or 0 <= self._length <= self.size:
             self.record()
 
     def record(self) -> None:
@@ -187,8 +192,9 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
             error.__dict__.setdefault(ERROR_IDS, [exchange.request_id, user_id.get(), *_span_ids()])
             raise
         finally:
-            # What came to no end: 500, unless the client has seen another status already.
-            exchange.record()
+            if not exchange.recorded:
+                # What came to no end: 500, unless the client has seen another status already.
+                exchange.record()
             exchange.leave()
             # The two would keep each other until the garbage collector comes.
             scope.pop(EXCHANGE_KEY, None)
