@@ -27,15 +27,18 @@ _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _started: Final[list[str]] = []
 # A request pays only for what is chosen: the metrics of these instrumentors are the semantic conventions'.
-_SEMCONV_METRICS: Final = frozenset(("flask", "fastapi", "starlette"))
-# What the hook of Starlette has a part in, as they are imported.
-_ASGI_MODULES: Final = (
-    "starlette.applications",
-    "starlette.middleware.wsgi",
-    "a2wsgi.wsgi",
-    "fastapi.routing",
-    "fastapi.applications",
-)
+_SEMCONV_METRICS: Final = frozenset(("flask", "fastapi", "starlette", "django"))
+# By the name that switches it off, a hook of ours in `web.frameworks`, and the imports at which it has something to do.
+_FRAMEWORKS: Final = {
+    "asgi": (
+        "starlette.applications",
+        "starlette.middleware.wsgi",
+        "a2wsgi.wsgi",
+        "fastapi.routing",
+        "fastapi.applications",
+    ),
+    "django": ("django.core.handlers.base", "django.core.handlers.wsgi", "django.core.handlers.asgi"),
+}
 
 
 class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no type information
@@ -76,7 +79,7 @@ class OtelConfigurator:
             # Read again: in a worker the environment names the group as well.
             with _no_collections():
                 _start(Settings.current(), auto_instrumentation_version or "")
-                _isolated("requests of ASGI", lambda: _hook_asgi(settings))
+                _isolated("requests of other frameworks", lambda: _hook_frameworks(settings))
                 # Now that logging stands.
                 for problem in settings.problems:
                     _logger.warning("%s", problem)
@@ -285,18 +288,12 @@ def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, A
         instrumentor.instrument(**kwargs)
 
 
-def _hook_asgi(settings: Settings) -> None:
-    """Have requests of Starlette and FastAPI measured where the application imports these."""
-
-    def follow() -> None:
-        if hasattr(sys.modules.get("starlette.applications"), "Starlette"):
-            from otel_distro.web import starlette
-
-            starlette.follow(settings.http_metrics)
-
-    if {"*", "asgi"}.isdisjoint(settings.disabled_instrumentations):
-        for name in _ASGI_MODULES:
-            register_post_import_hook(lambda _: _isolated("requests of Starlette", follow), name)
+def _hook_frameworks(settings: Settings) -> None:
+    """Have requests of other frameworks measured where the application imports these."""
+    for name, modules in _FRAMEWORKS.items():
+        if {"*", name}.isdisjoint(settings.disabled_instrumentations):
+            for module in modules:
+                register_post_import_hook(f"otel_distro.web.frameworks:{name}", module)
 
 
 def _nothing_metered() -> Any:

@@ -18,6 +18,8 @@ from tests.support import free_port, wait_until
 WSGI = "tests.data.apps.counted:app"
 ASGI = "tests.data.apps.counted_asgi:app"
 FASTAPI = "tests.data.apps.counted_fastapi:app"
+DJANGO = "tests.data.apps.counted_django:app"
+DJANGO_ASGI = "tests.data.apps.counted_django:asgi"
 _LEFT_ALONE = ("Address already in use", "not served", "Traceback", "not shared", "left out")
 # Python collects log handlers when gevent's replacement of the lock has gone already; it says so and goes on.
 _GEVENT_AT_ITS_END = re.compile(

@@ -14,6 +14,7 @@ from otel_distro.settings import Settings
 
 FLASK: Final = "flask"
 ASGI: Final = "asgi"
+DJANGO: Final = "django"
 NAME: Final = "instrumentations"
 
 
@@ -43,19 +44,22 @@ def _others(loaded: list[str], skipped: list[tuple[str, Any]]) -> Iterator[Findi
 
 
 def _frameworks(settings: Settings) -> Iterator[Finding]:
-    versions = {name: version for name in ("Starlette", "FastAPI") if (version := _version(name))}
-    if versions:
-        yield _asgi(settings, " and ".join(f"{name} {version}" for name, version in versions.items()))
-    if _version("Flask") or not versions:
+    found = False
+    for check, packages in ((ASGI, ("Starlette", "FastAPI")), (DJANGO, ("Django",))):
+        there = " and ".join(f"{name} {version}" for name in packages if (version := _version(name)))
+        if there:
+            found = True
+            yield _hooked(settings, check, there)
+    if _version("Flask") or not found:
         yield _flask(settings)
 
 
-def _asgi(settings: Settings, there: str) -> Finding:
-    off = {"*", ASGI}.intersection(settings.disabled_instrumentations)
+def _hooked(settings: Settings, check: str, there: str) -> Finding:
+    off = {"*", check}.intersection(settings.disabled_instrumentations)
     if not off:
-        return Finding(ASGI, OK, there)
+        return Finding(check, OK, there)
     found = f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has {off.pop()}: requests of {there} are not measured"
-    return Finding(ASGI, WARNING, found, "take it out of that list")
+    return Finding(check, WARNING, found, "take it out of that list")
 
 
 def _version(package: str) -> str:
@@ -78,7 +82,7 @@ def _flask(settings: Settings) -> Finding:
         return Finding(
             FLASK, WARNING, f"{conflict.found} is not what this package is made for", f"pip install '{wanted}'"
         )
-    found = "neither Flask nor Starlette is installed in this environment: requests of theirs are not measured"
+    found = "none of Flask, Starlette and Django is installed in this environment: requests of theirs are not measured"
     return Finding(FLASK, WARNING, found, "if the service is one of these, run this in the service's environment")
 
 

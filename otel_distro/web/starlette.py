@@ -17,9 +17,10 @@ from starlette import routing
 from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web.asgi import EXCHANGE_KEY, AsgiExchange, AsgiHook, Receive, Scope, Send, serving
 from otel_distro.web.exchange import warn_of
+from otel_distro.web.replaced import Replaced
 from otel_distro.web.requests import request_metrics
 
-_originals: Final[dict[tuple[Any, str], Any]] = {}
+_replaced: Final = Replaced()
 # The hook, and whether FastAPI's own metrics are recorded.
 _chosen: Final[list[Any]] = []
 _REDIRECTS: Final = (307, 308)
@@ -53,15 +54,15 @@ def _serve(module: Any) -> None:
     hook: AsgiHook = _chosen[0]
     # The contrib instrumentation puts a subclass in its place.
     served = next(owner for owner in module.Starlette.__mro__ if "__call__" in vars(owner))
-    _replace(served, "__call__", lambda call: serving(call, hook))
-    _replace(routing.Mount, "handle", lambda handle: _telling(handle, _mounted))
-    _replace(routing.Route, "handle", lambda handle: _telling(handle, _matched))
+    _replaced.put(served, "__call__", lambda call: serving(call, hook))
+    _replaced.put(routing.Mount, "handle", lambda handle: _telling(handle, _mounted))
+    _replaced.put(routing.Route, "handle", lambda handle: _telling(handle, _matched))
 
 
 def _follow_included(module: Any) -> None:
     # From release 0.137 on, a route of a router that was included is called with another path than its own.
     if "handle" in vars(module.APIRoute):
-        _replace(module.APIRoute, "handle", lambda handle: _telling(handle, _included))
+        _replaced.put(module.APIRoute, "handle", lambda handle: _telling(handle, _included))
 
 
 def _choose_own(module: Any) -> None:
@@ -85,7 +86,7 @@ def _choose_own(module: Any) -> None:
     provider = get_tracer_provider()
     if isinstance(provider, DormantTracerProvider) and not provider.awake:
         unasked["operation_spans"] = False
-    _replace(module.FastAPI, "__init__", choosing)
+    _replaced.put(module.FastAPI, "__init__", choosing)
 
 
 def _mark_environ(module: Any) -> None:
@@ -100,22 +101,13 @@ def _mark_environ(module: Any) -> None:
 
         return build_environ
 
-    _replace(module, "build_environ", marking)
+    _replaced.put(module, "build_environ", marking)
 
 
 def uninstall() -> None:
     """Give Starlette and FastAPI the methods back that they had before `install`."""
     _chosen.clear()
-    while _originals:
-        (owner, name), method = _originals.popitem()
-        setattr(owner, name, method)
-
-
-def _replace(owner: Any, name: str, made_of: Callable[[Any], Any]) -> None:
-    """Put a method in the place of another one, once however often modules are imported."""
-    if (owner, name) not in _originals:
-        method = _originals[owner, name] = vars(owner)[name]
-        setattr(owner, name, made_of(method))
+    _replaced.give_back()
 
 
 def _telling(

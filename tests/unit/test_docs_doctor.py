@@ -23,6 +23,11 @@ def test_the_table_names_every_check_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
     modules = (variables, start, opentelemetry, instrumented, log_file, configuration, shared_folder, page)
-    names = {module.NAME for module in modules} | {instrumented.FLASK, instrumented.ASGI, page.ACCESS}
+    names = {module.NAME for module in modules} | {
+        instrumented.FLASK,
+        instrumented.ASGI,
+        instrumented.DJANGO,
+        page.ACCESS,
+    }
     names |= {f"{kind}-{signal}" for kind in ("exporter", "otlp") for signal in otlp.SIGNALS}
     assert sorted(named) == sorted(names)

@@ -12,14 +12,14 @@ from otel_distro.settings import Settings
 
 
 def test_flask_and_what_is_in_force_are_told() -> None:
-    _, flask, others = instrumented.look(Settings.from_environ({}))
+    *_, flask, others = instrumented.look(Settings.from_environ({}))
     assert flask.found.startswith("Flask 3")
     assert (others.status, "flask" in others.found) == ("ok", True)
 
 
 @pytest.mark.parametrize("off", ["flask", "*", "redis,flask"])
 def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
-    _, flask, *_ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    *_, flask, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
     assert flask.status == "warning"
     assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has" in flask.found
 
@@ -28,12 +28,12 @@ def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
     ("wanted", "said"),
     [
         ("flask>=99", "is not what this package is made for"),
-        ("no-such-flask", "neither Flask nor Starlette is installed"),
+        ("no-such-flask", "none of Flask, Starlette and Django is installed"),
     ],
 )
 def test_flask_of_another_version_or_none_is_a_warning(wanted: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instrumented, "_wanted", lambda: wanted)
-    _, flask, *_ = instrumented.look(Settings.from_environ({}))
+    *_, flask, _ = instrumented.look(Settings.from_environ({}))
     assert (flask.status, said in flask.found) == ("warning", True)
 
 
@@ -46,7 +46,13 @@ def test_frameworks_of_asgi_are_told_with_their_versions(off: str, status: str) 
 
 @pytest.mark.parametrize(
     ("there", "named"),
-    [(["Starlette"], ["asgi"]), (["Flask"], ["flask"]), (["Starlette", "Flask"], ["asgi", "flask"]), ([], ["flask"])],
+    [
+        (["Starlette"], ["asgi"]),
+        (["Django"], ["django"]),
+        (["Flask"], ["flask"]),
+        (["Starlette", "Flask"], ["asgi", "flask"]),
+        ([], ["flask"]),
+    ],
 )
 def test_a_framework_that_is_not_there_is_a_warning_only_where_no_other_is(
     there: list[str], named: list[str], monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,79 @@
+"""The request hook of Django: every WSGI and ASGI handler of the process.
+
+Its test client calls neither, so what tests ask is not counted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.handlers.base import BaseHandler
+
+from otel_distro.web.asgi import AsgiExchange, AsgiHook
+from otel_distro.web.asgi import serving as serving_asgi
+from otel_distro.web.current import current_request
+from otel_distro.web.exchange import Exchange, Hook, warn_of
+from otel_distro.web.replaced import Replaced
+from otel_distro.web.requests import RequestMetrics, request_metrics
+from otel_distro.web.wsgi import serving
+
+_replaced: Final = Replaced()
+
+
+def install(http_metrics: str = "classic") -> None:
+    """Serve every handler of Django of this process through the hook; a second call replaces the first.
+
+    `http_metrics` is `classic` or `both` for the four classic metrics, `semconv` for none of them.
+    """
+    uninstall()
+    follow(http_metrics)
+
+
+def follow(http_metrics: str) -> None:
+    """Put the hook into those handlers that have been imported since the last call."""
+    metrics = None if http_metrics == "semconv" else request_metrics()
+    _replaced.put(BaseHandler, "resolve_request", _telling)
+    for server, handler, served in (("wsgi", "WSGIHandler", _wsgi), ("asgi", "ASGIHandler", _asgi)):
+        found = getattr(sys.modules.get(f"django.core.handlers.{server}"), handler, None)
+        if found is not None:
+            _replaced.put(found, "__call__", served(metrics))
+
+
+def uninstall() -> None:
+    """Give Django the methods back that it had before `install`."""
+    _replaced.give_back()
+
+
+def _wsgi(metrics: RequestMetrics | None) -> Callable[[Any], Any]:
+    return lambda call: serving(call, Hook(lambda _: None, metrics))
+
+
+def _asgi(metrics: RequestMetrics | None) -> Callable[[Any], Any]:
+    return lambda call: serving_asgi(call, AsgiHook(lambda _: None, metrics))
+
+
+def _telling(resolve: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Have the request under way told its route, which is known from here on."""
+
+    def resolve_request(self: Any, request: Any) -> Any:
+        match = resolve(self, request)
+        current = current_request.get()
+        if type(current) is Exchange or type(current) is AsgiExchange:
+            try:
+                current.known = _prefix(current) + template_of(match.route)
+            except Exception as error:  # noqa: BLE001 -- a resolver of the application's own may give anything
+                warn_of(error)
+        return match
+
+    return resolve_request
+
+
+def _prefix(current: Exchange | AsgiExchange) -> str:
+    return current.prefix if isinstance(current, AsgiExchange) else ""
+
+
+def template_of(route: str) -> str:
+    """Return Django's route as a path: `/` before it, and without the anchors of regular expressions."""
+    return "/" + route.replace("^", "").removesuffix("$")

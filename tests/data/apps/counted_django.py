@@ -1,0 +1,65 @@
+"""The Django counterpart of `counted`, in one file; a WSGI and an ASGI application."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import django
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.urls import include, path, re_path
+from opentelemetry import metrics
+
+from otel_distro import get_request_id, set_user
+from tests.ledger import Ledger
+
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
+_ledger = Ledger(os.environ.get("LEDGER", os.devnull))
+_work = metrics.get_meter("counted").create_counter("work", description="Requests handled")
+
+
+def work(_: HttpRequest) -> HttpResponse:
+    _ledger.write(f"{os.getpid()}")
+    _work.add(1, {"kind": "request"})
+    return HttpResponse(f"{os.getpid()}")
+
+
+def order(_: HttpRequest, number: int | str) -> HttpResponse:
+    if int(number) > 1000:
+        raise Http404
+    set_user("ann")
+    logging.getLogger("counted").warning("order %s", number)
+    return JsonResponse({"number": number, "request": get_request_id()})
+
+
+async def later(_: HttpRequest) -> HttpResponse:
+    return HttpResponse("later")
+
+
+def fail(_: HttpRequest) -> HttpResponse:
+    raise ValueError("fail")
+
+
+def stream(_: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(b"x" * size for size in (10, 20, 30))
+
+
+def file(_: HttpRequest) -> FileResponse:
+    return FileResponse(open(__file__, "rb"))
+
+
+orders = [path("<int:number>/", order), re_path(r"^old/(?P<number>[0-9]+)$", order)]
+urlpatterns = [
+    path("work", work),
+    path("api/orders/", include(orders)),
+    path("later", later),
+    path("fail", fail),
+    path("stream", stream),
+    path("file", file),
+]
+django.setup()
+app = get_wsgi_application()
+asgi = get_asgi_application()
