@@ -74,6 +74,7 @@ class AsgiExchange:
         "request_id",
         "scope",
         "size",
+        "span_ids",
         "status",
     )
 
@@ -86,6 +87,7 @@ class AsgiExchange:
         self.known: str | None = None
         self.prefix = ""
         self.size = 0
+        self.span_ids: tuple[int, int, int] | None = None
         self.status = 500
         method = scope.get("method", "")
         self.method: str = method if method in METHODS else normal_method(method)
@@ -132,6 +134,9 @@ class AsgiExchange:
             elif lower == _REQUEST_ID:
                 own_id = True
         self.status = int(message["status"])
+        if self.status >= 500:
+            # A span may be over when the error comes this far.
+            self.span_ids = _span_ids()
         if not own_id:
             headers.append((_REQUEST_ID, self.request_id.encode("ascii")))
         return {**message, "headers": headers}
@@ -189,7 +194,8 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
             await application(self, scope, receive, exchange.send)
         except BaseException as error:
             # The server logs it when the request is over here.
-            error.__dict__.setdefault(ERROR_IDS, [exchange.request_id, user_id.get(), *_span_ids()])
+            ids = exchange.span_ids or _span_ids()
+            error.__dict__.setdefault(ERROR_IDS, [exchange.request_id, user_id.get(), *ids])
             raise
         finally:
             if not exchange.recorded:

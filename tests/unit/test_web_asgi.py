@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
-from otel_distro.context import get_request_id, request_id, set_user, user_id
+from otel_distro.context import ERROR_IDS, get_request_id, request_id, set_user, user_id
 from otel_distro.logs.document import Documents
 from otel_distro.web.asgi import AsgiExchange, AsgiHook, Message, Receive, Scope, Send, serving
 from otel_distro.web.current import current_request
@@ -320,3 +321,14 @@ def test_a_line_about_an_error_within_another_request_keeps_its_own_ids(
     failed = ask(hooked(recorder, fail), "/items/7", headers=[(b"x-request-id", b"my-first")]).error
     ask(hooked(recorder, tell), "/items/7", headers=[(b"x-request-id", b"my-second")])
     assert (found[0]["request_id"], "user_id" in found[0]) == ("my-second", False)
+
+
+def test_the_ids_of_a_span_that_is_over_before_its_error_comes_out_are_kept(recorder: Recorder) -> None:
+    async def work(_: Scope, __: Receive, send: Send) -> None:
+        with use_span(NonRecordingSpan(SpanContext(11, 22, is_remote=False, trace_flags=TraceFlags(1)))):
+            await send({"type": "http.response.start", "status": 500, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        raise ValueError
+
+    error = ask(hooked(recorder, work), "/items/7", headers=[(b"x-request-id", b"my-first")]).error
+    assert vars(error)[ERROR_IDS] == ["my-first", None, 11, 22, 1]
