@@ -7,7 +7,7 @@ mounted applications around them, by the path they were declared with.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, Final
 
@@ -78,15 +78,20 @@ def _choose_own(module: Any) -> None:
             init(self, *args, **options)
             chosen, own = options.get("telemetry") or {}, getattr(self, "_telemetry", None)
             if isinstance(own, dict):
-                own.update({key: value for key, value in unasked.items() if key in own and key not in chosen})
+                own.update({key: False for key in _unasked() if key in own and key not in chosen})
 
         return choose
 
-    unasked = {"logs": False} if _chosen[1] else {"logs": False, "metrics": False}
+    _replaced.put(module.FastAPI, "__init__", choosing)
+
+
+def _unasked() -> Iterator[str]:
+    yield "logs"
+    if not _chosen[1]:
+        yield "metrics"
     provider = get_tracer_provider()
     if isinstance(provider, DormantTracerProvider) and not provider.awake:
-        unasked["operation_spans"] = False
-    _replaced.put(module.FastAPI, "__init__", choosing)
+        yield "operation_spans"
 
 
 def _mark_environ(module: Any) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from opentelemetry.metrics import NoOpMeterProvider
 
 from otel_distro import distro
 from otel_distro.distro import OtelConfigurator, OtelDistro, configure
@@ -96,3 +99,16 @@ def test_a_propagator_that_is_not_installed_leaves_the_program_as_it_is_with_one
         [line] = app.stderr.splitlines()
         assert line.startswith("OpenTelemetry cannot be loaded (ValueError: Propagator ")
         assert line.endswith("nothing is set up")
+
+
+@pytest.mark.parametrize(("chosen", "given"), [("classic", True), ("both", False), ("semconv", False)])
+@pytest.mark.parametrize("name", ["fastapi", "starlette", "django"])
+def test_instrumentors_of_frameworks_record_no_metrics_but_what_is_chosen(
+    name: str, chosen: str, given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    instrumentor = SimpleNamespace(instrument=lambda **options: seen.append(options))
+    entry_point: Any = SimpleNamespace(name=name, load=lambda: lambda: instrumentor)
+    monkeypatch.setenv("OTEL_DISTRO_HTTP_METRICS", chosen)
+    OtelDistro().load_instrumentor(entry_point)
+    assert [type(options.get("meter_provider")) is NoOpMeterProvider for options in seen] == [given]

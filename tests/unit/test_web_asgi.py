@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span, use_span
 
 from otel_distro.context import ERROR_IDS, get_request_id, request_id, set_user, user_id
 from otel_distro.logs.document import Documents
@@ -202,17 +204,40 @@ def test_ids_are_the_requests_own_and_gone_afterwards(recorder: Recorder) -> Non
 
 
 def test_a_request_that_ends_in_another_context_leaves_none_of_its_ids_there(recorder: Recorder) -> None:
+    class Forever:
+        def __await__(self) -> Generator[None, None, None]:
+            yield
+
     async def forever(*_: Any) -> None:
-        await asyncio.Event().wait()
+        await Forever()
 
-    async def start() -> Any:
-        serve = hooked(recorder, forever)(scope_of("/"), None, None)
-        serve.send(None)
-        return serve
+    begun_in = copy_context()
+    serve = hooked(recorder, forever)(scope_of("/"), None, None)
+    begun_in.run(serve.send, None)
+    ended_in = begun_in.copy()
+    ended_in.run(serve.close)
+    assert (ended_in.run(request_id.get), ended_in.run(current_request.get), recorder.active) == (None, None, 0)
 
-    begun = asyncio.run(start())
-    begun.close()
-    assert (request_id.get(), current_request.get(), recorder.active) == (None, None, 0)
+
+@pytest.mark.parametrize(("recording", "named"), [(True, True), (False, False)])
+def test_an_exemplar_names_a_span_that_is_recorded_and_no_other(recording: bool, named: bool) -> None:
+    around: list[Context | None] = []
+
+    class Keeping(Recorder):
+        def answered(self, *figures: Any) -> None:
+            around.append(figures[-1])
+
+    async def work(scope: Scope, receive: Receive, send: Send) -> None:
+        context = SpanContext(11, 22, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+        with use_span(Recording(context) if recording else NonRecordingSpan(context)):
+            await answer(b"")(scope, receive, send)
+
+    class Recording(NonRecordingSpan):
+        """Stands for a span that is exported."""
+
+    ask(hooked(Keeping(), work), "/items/7")
+    # None is the current one.
+    assert (around[0] is None or get_current_span(around[0]).get_span_context().is_valid) == named
 
 
 def test_a_websocket_has_ids_and_no_figures(recorder: Recorder) -> None:
@@ -330,5 +355,13 @@ def test_the_ids_of_a_span_that_is_over_before_its_error_comes_out_are_kept(reco
             await send({"type": "http.response.body", "body": b""})
         raise ValueError
 
-    error = ask(hooked(recorder, work), "/items/7", headers=[(b"x-request-id", b"my-first")]).error
+    def record() -> logging.LogRecord:
+        return logging.LogRecord("server", logging.ERROR, __file__, 1, "failed", (), (ValueError, error, None))
+
+    error: Any = ask(hooked(recorder, work), "/items/7", headers=[(b"x-request-id", b"my-first")]).error
     assert vars(error)[ERROR_IDS] == ["my-first", None, 11, 22, 1]
+    assert Documents().of(record())["trace_id"] == f"{11:032x}"
+    # One that was made within another span keeps that.
+    with use_span(NonRecordingSpan(SpanContext(33, 44, is_remote=False))):
+        document = Documents().of(record())
+    assert (document["trace_id"], document["request_id"]) == (f"{33:032x}", "my-first")

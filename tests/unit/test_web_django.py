@@ -11,9 +11,12 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from otel_distro.context import get_request_id, user_id
 from otel_distro.web import django as hook
+from otel_distro.web import starlette as starlette_hook
 from tests.asgi import ask
 from tests.data.apps import counted_django
 from tests.meters import Reading, reading
@@ -24,7 +27,9 @@ FILE = len(Path(counted_django.__file__).read_bytes())
 @pytest.fixture(autouse=True)
 def _hooked() -> Iterator[None]:
     hook.install()
+    user = user_id.set(None)
     yield
+    user_id.reset(user)
     hook.uninstall()
 
 
@@ -111,6 +116,17 @@ def test_none_of_the_classic_metrics_is_recorded_where_others_are_chosen() -> No
         ask(counted_django.asgi, "/api/orders/7/")
     assert len(headers["x-request-id"]) == 32
     assert found.changed() == set()
+
+
+def test_an_application_that_is_mounted_in_another_has_the_place_before_its_route() -> None:
+    starlette_hook.install()
+    try:
+        app = Starlette(routes=[Mount("/shop", counted_django.asgi)])
+        with reading() as found:
+            answer = ask(app, "/shop/api/orders/7/")
+        check(found, "GET", "/shop/api/orders/<int:number>/", "200", len(answer.body))
+    finally:
+        starlette_hook.uninstall()
 
 
 def test_a_resolver_of_the_applications_own_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import fastapi
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException
 from flask import Flask
+from starlette import applications
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -20,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from otel_distro.context import get_request_id, set_user, user_id
 from otel_distro.decorators import monitor_request
+from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web import flask as flask_hook
 from otel_distro.web import starlette as hook
 from tests.asgi import answered, ask, scope_of
@@ -227,6 +229,7 @@ def test_a_handler_with_monitor_request_is_counted_once() -> None:
 def test_a_flask_application_that_is_mounted_is_counted_once() -> None:
     from starlette.middleware.wsgi import WSGIMiddleware
 
+    hook.follow("classic")
     flask = Flask(__name__)
     flask.add_url_rule("/old/<int:number>", "old", lambda number: {"id": number, "request": get_request_id()})
     flask_hook.install(classic_metrics=True)
@@ -236,6 +239,7 @@ def test_a_flask_application_that_is_mounted_is_counted_once() -> None:
             answer = ask(app, "/legacy/old/7", headers=[(b"x-request-id", b"my-first")])
         assert (answer.headers["x-request-id"], b'"my-first"' in answer.body) == ("my-first", True)
         check(found, "GET", "/legacy", 200, len(answer.body))
+        assert found.value("http_requests", method="GET", endpoint="/old/<int:number>", status="200") == 0
     finally:
         flask_hook.uninstall()
 
@@ -277,3 +281,30 @@ def test_a_websocket_is_no_request() -> None:
         answer = asyncio.run(answered(app, scope, [{"type": "websocket.connect"}]))
     assert [message.get("text") for message in answer.messages][1:2] == ["7 socket"]
     assert found.changed() == set()
+
+
+def test_a_path_that_only_a_slash_keeps_from_a_route_is_unmatched_where_nobody_is_sent_there() -> None:
+    app = Starlette(routes=[Route("/slash/", said)])
+    app.router.redirect_slashes = False
+    with reading() as found:
+        ask(app, "/slash")
+    check(found, "GET", "(unmatched)", 404, 9)
+
+
+def test_spans_of_single_operations_are_made_only_where_spans_are_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = DormantTracerProvider()
+    monkeypatch.setattr(hook, "get_tracer_provider", lambda: provider)
+    assert vars(FastAPI())["_telemetry"]["operation_spans"] is False
+    assert vars(FastAPI(telemetry={"operation_spans": True}))["_telemetry"]["operation_spans"] is True
+    provider.awake = True
+    assert vars(FastAPI())["_telemetry"]["operation_spans"] is True
+
+
+def test_applications_are_served_where_another_has_put_a_subclass_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook.uninstall()
+    monkeypatch.setattr(applications, "Starlette", type("Instrumented", (Starlette,), {}))
+    hook.install()
+    with reading() as found:
+        ask(fastapi_shop(), "/v1/orders/7")
+    check(found, "GET", "/v1/orders/{id}", 200, 1)
+    hook.uninstall()
