@@ -13,7 +13,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from otel_distro.analyzer.document_text import parsed
 from otel_distro.analyzer.duckdb_sql import LINE_LIMIT, Question
-from otel_distro.analyzer.files import find_damage, find_files
+from otel_distro.analyzer.files import find_damage
+from otel_distro.analyzer.held_files import held
 from otel_distro.analyzer.long_lines import LongLines
 from otel_distro.analyzer.model import Document
 from otel_distro.errors import StoreError
@@ -43,8 +44,8 @@ def answered(pattern: str, question: Question, read: Callable[[Any], T]) -> Iter
     """Put a question over the files of a pattern and give what `read` reads from the table `answer`.
 
     `read` is called with the connection, which stays open until the end of the block. What goes wrong with files goes
-    wrong before the block: a file that is rotated away meanwhile starts the question anew; lines too long for the
-    memory limit are put aside. What does not fit the limit goes to a folder for temporary files, gone afterwards.
+    wrong before the block: files keep their names for the question (`HeldFiles`), or start it anew; lines too long for
+    the memory limit are put aside. What does not fit the limit goes to a folder for temporary files, gone afterwards.
     Each question has a connection of its own, so threads and forks do not meet.
 
     Raises:
@@ -79,25 +80,29 @@ def _ask(  # noqa: PLR0913, PLR0917 -- one question with all that belongs to it
 ) -> T:
     duckdb = _import_duckdb()
     statement, parameters = question
+    last: Exception | None = None
     for _ in range(_ATTEMPTS):
-        files = find_files(pattern)
-        try:
-            sources = (long_lines.without(files) if long_lines else files) or [_nothing(scratch)]
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {statement}", [_literal(sources), *parameters])
-            value = read(connection)
-        except (duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
-            if long_lines is None and _is_too_long(duckdb, error):
-                raise _TooLongError from error
-            raise
-        except (duckdb.IOException, FileNotFoundError) as error:
-            last = error
-            if damage := find_damage(files):
-                raise StoreError(damage) from error
-        else:
-            if duckdb.__version__.startswith("1.") and (damage := find_damage(files)):
-                raise StoreError(damage)  # before 2.0, DuckDB takes a gzipped file that is cut short for whole
-            return value
-    raise StoreError(f"{pattern} cannot be read: {_first_line(last)}") from last
+        with held(pattern, scratch) as found:
+            try:
+                sources = found.sources() or [_nothing(scratch)]
+                names = _literal(long_lines.without(sources) if long_lines else sources)
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {statement}", [names, *parameters])
+                value = read(connection)
+            except (duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
+                if long_lines is None and _is_too_long(duckdb, error):
+                    raise _TooLongError from error
+                raise
+            except (duckdb.IOException, FileNotFoundError) as error:
+                last = error
+                if damage := find_damage(found.files):
+                    raise StoreError(damage) from error
+            else:
+                if duckdb.__version__.startswith("1.") and (damage := find_damage(found.files)):
+                    raise StoreError(damage)  # before 2.0, DuckDB takes a gzipped file that is cut short for whole
+                if not found.have_moved():
+                    return value
+    why = _first_line(last) if last else "its files are renamed while they are read"
+    raise StoreError(f"{pattern} cannot be read: {why}") from last
 
 
 def _is_too_long(duckdb: Any, error: Exception) -> bool:

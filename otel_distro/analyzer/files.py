@@ -32,6 +32,16 @@ def find_files(pattern: str) -> list[Path]:
     """
     if os.path.isdir(pattern):
         raise StoreError(f"{pattern} is a folder; name its files: {os.path.join(pattern, '*.log')}")
+    found = _look(pattern)
+    if found is None:
+        found = _look(pattern)  # the only file may have been renamed between its listing and the look at it
+    if found is None:
+        raise StoreError(f"no log file matches {pattern}")
+    return found
+
+
+def _look(pattern: str) -> list[Path] | None:
+    """Return the files, or None where no regular one matches."""
     exact = os.path.exists(pattern)  # a name may hold the characters of a glob
     stem = glob.escape(pattern) if exact else pattern
     names = set(glob.glob(stem, recursive=True))
@@ -52,9 +62,7 @@ def find_files(pattern: str) -> list[Path]:
             matched = True
             if status.st_size:
                 found.setdefault((status.st_dev, status.st_ino), path)
-    if not matched:
-        raise StoreError(f"no log file matches {pattern}")
-    return list(found.values())
+    return list(found.values()) if matched else None
 
 
 def find_damage(files: list[Path]) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from otel_distro.analyzer import duckdb_session
+from otel_distro.analyzer import duckdb_session, held_files
 from otel_distro.analyzer.analyzer import LogAnalyzer
 from otel_distro.analyzer.files import find_files
 from otel_distro.errors import StoreError
@@ -204,9 +204,13 @@ def test_a_file_of_any_name_is_read_and_only_that_one(
     assert LogAnalyzer(Path(name), now=lambda: NOW).get_error_rate()["total"] == 1
 
 
-def test_a_name_that_is_no_utf8_is_said(tmp_path: Path) -> None:
+def test_a_name_that_is_no_utf8_is_read_where_the_file_is_held_open_and_else_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.log")
     Path(path).write_bytes(GOOD)
+    assert len(analyzer_of(path).search_errors()) == 1
+    monkeypatch.setattr(held_files, "_MOST", 0)
     with pytest.raises(StoreError, match="not UTF-8"):
         analyzer_of(path).search_errors()
 
@@ -281,9 +285,39 @@ def test_files_that_rotate_away_meanwhile_are_found_again_under_their_new_name(
             path.rename(tmp_path / "app.log.1")
         return listed[-1]
 
-    monkeypatch.setattr(duckdb_session, "find_files", rotate_after_the_first_listing)
+    monkeypatch.setattr(held_files, "find_files", rotate_after_the_first_listing)
     assert analyzer_of(path).search_errors() == [json.loads(GOOD)]
-    assert len(listed) == 2
+    assert len(listed) == 3  # the last one finds nothing new
+
+
+def _rotate(folder: Path, files: int) -> None:
+    """Rotate as RotatingFileHandler and logrotate do: each file gets the name of the next, a new one the first."""
+    for number in range(files - 1, 0, -1):
+        (folder / f"app.log.{number}").rename(folder / f"app.log.{number + 1}")
+    (folder / "app.log").rename(folder / "app.log.1")
+    (folder / "app.log").write_bytes(GOOD)
+
+
+@pytest.mark.parametrize("most", [256, 1, 0], ids=["held open", "some held open", "none held open"])
+def test_files_that_are_numbered_anew_before_they_are_read_are_each_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(held_files, "_MOST", most)
+    for number, name in enumerate(("app.log", "app.log.1", "app.log.2")):
+        write_log(tmp_path / name, [log_document(MOMENT, number)])
+    stock, asked = duckdb_session._literal, list[int]()
+
+    def rotate_before_the_first_reading(files: list[Path]) -> list[str]:
+        if not asked:
+            _rotate(tmp_path, 3)
+        asked.append(len(files))
+        return stock(files)
+
+    monkeypatch.setattr(duckdb_session, "_literal", rotate_before_the_first_reading)
+    answer = analyzer_of(tmp_path / "app.log").get_error_rate()
+    # What was begun anew meets the new file as well.
+    assert answer["total"] == (3 if most == 256 else 4)
+    assert asked == ([3] if most == 256 else [3, 4])
 
 
 def test_questions_while_a_file_is_written_and_rotated_never_fail_nor_double(tmp_path: Path) -> None:
