@@ -16,31 +16,17 @@ NAMES: Final = frozenset(
 # A name that ends so, or so with a number, is masked too: db_password, password2, refresh_token, HTTP_AUTHORIZATION,
 # Set-Cookie. Plurals are not: max_tokens is a number that people need.
 ENDINGS: Final = (
-    "password",
-    "passwordconfirm",
-    "passwordconfirmation",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "privatekey",
-    "secretkey",
-    "accesskey",
-    "accountkey",
-    "authorization",
-    "cookie",
-    "cardnumber",
-    "creditcard",
+    "password", "passwordconfirm", "passwordconfirmation", "passwd", "passphrase", "secret", "token", "apikey",
+    "privatekey", "secretkey", "accesskey", "accountkey", "authorization", "cookie", "cardnumber", "creditcard",
     "creditcardnumber",
-)
+)  # fmt: skip
 _SQUASH: Final = str.maketrans("", "", "-_. ")
 _VERDICTS_LIMIT: Final = 4096
 
 # A lower-case text without any of these has no `name: value` to mask: one quick search instead of many.
 _HINTS: Final = (
     "pass", "pwd", "secret", "token", "apikey", "api_key", "api-key", "private", "accesskey", "access_key",
-    "access-key", "accountkey", "account_key", "account-key", "sig=", "authoriz", "cookie", "card",
+    "access-key", "accountkey", "account_key", "account-key", "sig=", "signature=", "authoriz", "cookie", "card",
     "cvv", "cvc", "curity", "jwt", "sessionid", "session_id", "session-id", "://",
 )  # fmt: skip
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
@@ -48,7 +34,7 @@ _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _KEYS: Final = (
     r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|secret|token"
     r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
-    r"|(?<=[?&])sig"  # of a signed URL
+    r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL
     r"|(?<![a-z0-9])(?:pwd|cvv|cvc|security[-_]?code|jwt|session[-_]?id)"
 )
 # What stands between a name and its value: a number (password2), the bracket of a form's field (user[password]), `=`,
@@ -63,6 +49,12 @@ _QUOTED: Final = (
 _PREFIX: Final = r"(?:b(?=[\"']))?"
 # Within a value that is not quoted a quote stands before a letter: pa'ss, Secret('pass').
 _BARE: Final = r"[^\s&\"']+(?:[\"']+(?=\w)[^\s&\"']+)*"
+# Lists and objects of texts, as Python and JSON write them, closed or not; deeper ones end at their second level.
+_PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
+_INNER: Final = rf"[\[({{](?:{_PLAIN})*[\])}}]?"
+_MANY: Final = (
+    rf"(?=[\[({{][\[({{ ]{{0,4}}b?[\"'])(?P<many>[\[({{](?:{_PLAIN}|[\[({{](?:{_PLAIN}|{_INNER})*[\])}}]?)*[\])}}]?)"
+)
 _FLAGS: Final = re.IGNORECASE
 
 _COOKIE: Final = re.compile(
@@ -79,8 +71,13 @@ _URL_TOKEN: Final = re.compile(r"(?<=://)(?=[\w-]{0,256}[0-9])[\w-]{20,256}@", r
 _BEARER: Final = re.compile(r"\b(?P<key>(?:bearer|basic)[ \t]{1,8})(?=[a-z._~+/-]{0,256}[0-9=])[\w.~+/-]{8,}=*", _FLAGS)
 _JWT: Final = re.compile(r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", re.ASCII)
 _PEM: Final = re.compile(
-    r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----)[^-]*(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?"
+    r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?:[^-]+|-(?!----))*"
+    r"(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
 )
+_OPENED: Final = re.compile(r"[(\[]b?[\"']").search
+# The status of a request to a path that ends with a name: POST /oauth/token: 401.
+_PATH: Final = re.compile(r"/[\w.-]{0,64}\Z", re.ASCII)
+_STATUS: Final = re.compile(r"[1-5][0-9]{2}\W?", re.ASCII)
 _NEXT_PAIR: Final = re.compile(r"[,;](?=[\w.-]{1,64}[=:])")
 # 13 to 19 digits that begin as cards do, in one piece or in the groups that are printed on them; not a part of a
 # longer number, word or float.
@@ -101,7 +98,7 @@ class Redactor:
     cache of names, so one instance serves all threads and survives a fork.
     """
 
-    __slots__ = ("_generic", "_hinted", "_names", "_option", "_pairs", "_verdicts")
+    __slots__ = ("_elements", "_generic", "_hinted", "_names", "_option", "_pairs", "_verdicts")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         own = sorted({squashed(name) for name in names} - {""})
@@ -110,15 +107,23 @@ class Redactor:
         keys = _KEYS
         if own:
             keys += "|(?<![a-z0-9])(?:" + "|".join(map(_spelled, own)) + ")"
-        self._generic = re.compile(rf"(?P<key>(?:{keys}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|{_BARE})", _FLAGS)
+        self._generic = re.compile(rf"(?P<key>(?:{keys}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|{_MANY}|{_BARE})", _FLAGS)
         self._option = re.compile(
             rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_]){{0,4}}(?:{keys})[ \t]{{1,4}})(?!-)(?P<value>{_QUOTED}|{_BARE})",
             _FLAGS,
         )
-        # Header lists as Python prints them: ('Cookie', 'a=b'), (b'authorization', b'...').
+        name = rf"[\w.-]{{0,64}}?(?:{keys}|cookie|authorization)[0-9]{{0,4}}"
+        self._elements = re.compile(
+            rf"(?P<key><(?:[\w.-]{{1,64}}:)?{name}(?:[ \t][^<>]{{0,256}})?>)"
+            r"(?P<value>(?:<!\[CDATA\[)?[^<>]+(?:\]>)?)(?=</)",
+            _FLAGS,
+        )
+        # Header lists as Python and JSON have them: ('Cookie', 'a=b'), (b'authorization', b'...'), ["Cookie", "a=b"];
+        # and what has a name: {"name": "password", "value": "..."}, <input name="password" value="...">.
         self._pairs = re.compile(
-            rf"(?P<key>\(b?[\"'][\w.-]{{0,64}}?(?:{keys}|cookie|authorization)[0-9]{{0,4}}[\"'],[ \t]?{_PREFIX})"
-            rf"(?P<value>{_QUOTED})",
+            rf"(?P<key>(?:[(\[]b?[\"']{name}[\"'],"
+            rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']{name}[\"'],?[ \t]{{0,4}}[\"']?value[\"']?[ \t]?[:=])"
+            rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED})",
             _FLAGS,
         )
         self._hinted = re.compile("|".join(map(re.escape, (*_HINTS, *sorted({name[:3] for name in own}))))).search
@@ -138,7 +143,7 @@ class Redactor:
         """Return the text with its secrets masked; a text without any comes back as it is, at little cost."""
         if len(text) < 13 and text.isalnum():  # no number of a card, and nothing between a name and its value
             return text
-        may_hold = ":" in text or "=" in text or "--" in text or "('" in text or "(b'" in text or '("' in text
+        may_hold = ":" in text or "=" in text or "--" in text or "</" in text or bool(_OPENED(text))
         if may_hold and self._hinted(text.lower()):
             text = self._masked_pairs(text)
         if "earer" in text or "asic" in text or "BE" in text or "BASIC" in text:
@@ -153,11 +158,13 @@ class Redactor:
         text = _URL_TOKEN.sub(f"{REDACTED}@", _URL.sub(rf"\g<user>:{REDACTED}@", text))
         text = _COOKIE.sub(_masked_line, text)
         text = _AUTHORIZATION.sub(_masked_value, text)
-        text = self._generic.sub(_masked_value, text)
+        text = self._generic.sub(_masked_pair, text)
         if "--" in text:
             text = self._option.sub(_masked_value, text)
-        if "('" in text or '("' in text or "(b" in text:
+        if _OPENED(text) or "value" in text:
             text = self._pairs.sub(_masked_value, text)
+        if "</" in text:
+            text = self._elements.sub(_masked_credentials, text)
         return text
 
 
@@ -201,6 +208,13 @@ def _masked_line(match: re.Match[str]) -> str:
 
 def _masked_value(match: re.Match[str]) -> str:
     return _masked(match["key"], match["value"], whole=False)
+
+
+def _masked_pair(match: re.Match[str]) -> str:
+    start = match.start()
+    if _STATUS.fullmatch(match["value"]) and _PATH.search(match.string, max(start - 64, 0), start):
+        return match[0]
+    return match["key"] + REDACTED if match["many"] else _masked_value(match)
 
 
 def _masked(key: str, value: str, whole: bool) -> str:

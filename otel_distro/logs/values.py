@@ -32,6 +32,8 @@ from otel_distro.redaction import REDACTED, Redactor
 
 DEPTH_LIMIT: Final = 20
 KEY_LIMIT: Final = 256
+# Environments, headers and form fields are often lists of such pairs.
+_NAMED: Final = (("name", "value"), ("key", "value"), ("Name", "Value"), ("Key", "Value"))
 INTEGER_LIMIT: Final = 2**63  # Elasticsearch's long and OTLP's int end here
 
 
@@ -138,6 +140,9 @@ class Plainer:
             while not name or name in made:  # OTLP and Elasticsearch take no empty name
                 name += "_"
             made[name] = REDACTED if self._hides(name, value) else self.plain(value)
+        for called, said in _NAMED:
+            if said in made and type(made.get(called)) is str and self._hides(made[called][:KEY_LIMIT], made[said]):
+                made[said] = REDACTED
         return made
 
     def _sequence(self, items: Iterable[object]) -> list[Any]:

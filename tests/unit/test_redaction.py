@@ -132,6 +132,18 @@ HIDING_TEXTS: Final = (
     "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey={}==;EndpointSuffix=x",
     "https://shop.blob.core/orders?sp=r&sig={}&se=2026",
     "git clone https://ghp_{}0123456789@git.example.com/shop.git",
+    "https://shop.s3.example.com/a?X-Amz-Credential=AK&X-Amz-Signature={}&X-Amz-Expires=60",
+    "https://storage.example.com/a?GoogleAccessId=shop&Signature={}",
+    '[["Host", "x"], ["Cookie", "a={}"]]',
+    '{{"name": "DB_PASSWORD", "value": "{}"}}',
+    "{{'key': 'x-api-key', 'value': '{}'}}",
+    '<input type="password" name="password" value="{}">',
+    "<wsse:Password Type='text'>{}</wsse:Password>",
+    "<token><![CDATA[{}]]></token>",
+    "token=['a', '{}'] host=x",
+    '{{"token": {{"kind": "a", "value": "{}"}}, "user": 5}}',
+    "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{}\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{}\n-----END PGP PRIVATE KEY BLOCK-----",
 )
 PLAIN_TEXTS: Final = (
     "token bucket is full",
@@ -155,6 +167,9 @@ PLAIN_TEXTS: Final = (
     "cookies: 3 accepted, cookies=4",
     "ssh://deploy@git.example.com/shop1.git and https://a-long-name-of-a-person@example.com",
     "account 55 has sig=4, [status]=open and user[name]=bob",
+    "POST /oauth/token: 401 in 3 ms, {'/v1/forgot-password': 302}",
+    "usage: login <user> <password>",
+    '{"name": "DB_USER", "value": "shop"} <tokens>5</tokens>',
     "",
 )
 CARDS: Final = (
@@ -207,6 +222,8 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text('{"password": "a\\"b", "order": 7}') == '{"password": "[redacted]", "order": 7}'
     assert redact_text('["password=x","order=7"]') == '["password=[redacted]","order=7"]'
     assert redact_text("['password=x', 'order=7']") == "['password=[redacted]', 'order=7']"
+    assert redact_text("{'password': ['This is short.', 'x'], 'age': [1]}") == "{'password': [redacted], 'age': [1]}"
+    assert redact_text("<token>a</token><id>5</id>") == "<token>[redacted]</token><id>5</id>"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
@@ -310,6 +327,17 @@ MEGABYTE: Final = 1_000_000
         ":",
         ",a=",
         "password=,",
+        'password=["',
+        'password=["a", ',
+        "password={'a': [",
+        "<password>",
+        "<password>a<",
+        "<a:password ",
+        '["',
+        '["cookie", "',
+        "name='token' value=",
+        "-----BEGIN PRIVATE KEY-----a-",
+        "/token: 401 ",
         ",",
         "]",
         " ",
