@@ -21,7 +21,7 @@ from otel_distro.logs.capture import (
     capture_of,
     recall,
 )
-from otel_distro.logs.fields import RESERVED, SETTABLE, STANDARD, STANDARD_COUNT, is_moment
+from otel_distro.logs.fields import GET_MESSAGE, RESERVED, SETTABLE, STANDARD, STANDARD_COUNT, is_moment
 from otel_distro.logs.quick import Quick
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT, Plainer, cut, sound, text_of, traceback_of, type_name
 from otel_distro.redaction import REDACTED, Redactor
@@ -139,10 +139,10 @@ class Documents:
         message = record.msg
         if type(message) is not str:
             message = text_of(message, self.limit)
-        if not record.args:
+        if (stock := type(record).getMessage is GET_MESSAGE) and not record.args:
             return message
         try:
-            return str(message % record.args)
+            return str(message % record.args) if stock else text_of(record.getMessage(), self.limit)
         except Exception as error:  # noqa: BLE001 -- an argument's own __str__ may raise anything
             plainer = Plainer(None, self.limit)
             arguments = plainer.plain(record.args)

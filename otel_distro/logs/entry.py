@@ -15,7 +15,7 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, Tra
 
 from otel_distro.internals import logs as internals
 from otel_distro.logs.capture import DOCUMENT, LINE, PIECES, PRIVATE, SIZE, TRACE_FLAGS, TRACE_ID, capture_of
-from otel_distro.logs.fields import STANDARD_COUNT, is_moment
+from otel_distro.logs.fields import GET_MESSAGE, STANDARD_COUNT, is_moment
 
 # In the record itself, not among its attributes.
 IN_RECORD: Final = frozenset(("timestamp", "level", "message", "trace_id", "span_id"))
@@ -46,6 +46,8 @@ class Draft(NamedTuple):
         get = attributes.get
         capture, message = get(PRIVATE), get("msg")
         if type(capture) is not list or len(capture) != SIZE or type(message) is not str:
+            return None
+        if record.__class__.getMessage is not GET_MESSAGE:
             return None
         if capture[LINE] or capture[DOCUMENT] or get("exc_info") or get("exc_text") or get("stack_info"):
             return None

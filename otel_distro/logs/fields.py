@@ -38,6 +38,9 @@ STANDARD_COUNT: Final = len(_BARE)
 _FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
 STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
 
+# An application's own records may make their message in another way, as by `str.format`.
+GET_MESSAGE: Final = logging.LogRecord.getMessage
+
 # What OTLP and its receivers can say as a moment: not zero, and nanoseconds in 63 bits.
 EARLIEST: Final = 1
 LATEST: Final = 9_000_000_000

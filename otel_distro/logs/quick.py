@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from otel_distro.logs.capture import LEVEL, LOG_ID, PIECES, PRIVATE, REQUEST_ID, SPAN_ID, TRACE_ID, USER_ID
-from otel_distro.logs.fields import EARLIEST, FIELDS, LATEST, RESERVED, STANDARD, STANDARD_COUNT
+from otel_distro.logs.fields import EARLIEST, FIELDS, GET_MESSAGE, LATEST, RESERVED, STANDARD, STANDARD_COUNT
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT
 from otel_distro.redaction import Redactor
 
@@ -61,6 +61,8 @@ class Quick:
 
     def line(self, record: logging.LogRecord, capture: list[Any]) -> bytes | None:
         """Return the line with its newline, or None for a record that is not ordinary; never raises."""
+        if record.__class__.getMessage is not GET_MESSAGE:
+            return None
         try:
             line, pieces = self._made(record.__dict__, capture)
         except Exception:  # noqa: BLE001 -- whatever it is, the way by the document bears it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import pickle
 import sys
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from otel_distro import context
-from otel_distro.logs.capture import PRIVATE, CapturingFactory
+from otel_distro.logs.capture import PRIVATE, CapturingFactory, capture_of
 from otel_distro.logs.document import Documents, timestamp_of
+from otel_distro.logs.entry import Draft
 from otel_distro.logs.fields import FIELDS, RESERVED, SETTABLE
+from otel_distro.logs.json import JsonFormatter
 from otel_distro.redaction import REDACTED, Redactor
 from otel_distro.settings import Settings
 
@@ -319,6 +322,23 @@ class NoText:
 )
 def test_every_message_is_kept(message: Any, args: tuple[Any, ...], expected: str) -> None:
     assert Documents().of(record_of(message, *args))["message"] == expected
+
+
+class Braces(logging.LogRecord):
+    """As the logging cookbook shows it for messages in the style of `str.format`."""
+
+    def getMessage(self) -> str:
+        return str(self.msg).format(*self.args or ())
+
+
+@pytest.mark.parametrize(("message", "expected"), [("{} of {}", "1 of 2"), ("%d %d", "%d %d"), ("{nobody}", None)])
+def test_a_record_of_the_application_says_its_message_itself(message: str, expected: str | None) -> None:
+    line = JsonFormatter(Documents()).line
+    record = Braces("shop", logging.INFO, "/srv/shop.py", 7, message, (1, 2), None)
+    capture_of(record)
+    assert Draft.of(record, line, None) is None  # nothing else says it later
+    said = json.loads(line(record))["message"]
+    assert said == (expected or "{nobody} [arguments do not fit: KeyError; they are [1, 2]]")
 
 
 def test_a_record_that_cannot_be_read_is_salvaged() -> None:
