@@ -145,7 +145,7 @@ def load(signal: str, name: str, settings: Settings) -> Any:
     if component.name != _PROTOCOL_EXPORTERS["http/protobuf"]:
         return _by_grpc(kind, signal, settings) if component.name == _PROTOCOL_EXPORTERS["grpc"] else kind()
     exporter = _by_http(kind, settings)
-    _encode_by_hand(signal, exporter)
+    _encode_by_hand(signal, exporter, settings)
     return exporter
 
 
@@ -190,7 +190,7 @@ def _by_grpc(kind: Any, signal: str, settings: Settings) -> Any:
     if signal == "traces":
         from otel_distro import otlp_spans
 
-        otlp_spans.install_spelling(exporter)
+        otlp_spans.install_spelling(exporter, settings.redact_names if settings.redact else None)
     return exporter
 
 
@@ -209,11 +209,11 @@ def _by_http(kind: Any, settings: Settings) -> Any:
     return exporter
 
 
-def _encode_by_hand(signal: str, exporter: Any) -> None:
+def _encode_by_hand(signal: str, exporter: Any, settings: Settings) -> None:
     if signal == "traces":
         from otel_distro import otlp_spans
 
-        otlp_spans.install(exporter)
+        otlp_spans.install(exporter, settings.redact_names if settings.redact else None)
     elif signal == "logs":
         from otel_distro import otlp_logs
 

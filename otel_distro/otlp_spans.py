@@ -7,15 +7,19 @@ Source of the field numbers: opentelemetry-proto, trace/v1/trace.proto and commo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from struct import pack
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, SpanKind, Status
 
 from otel_distro.internals.spans import bare_attributes
-from otel_distro.otlp_bytes import Encoded, head_of, message, replace, request, text, value_of, varint
+from otel_distro.otlp_bytes import Encoded, Encoder, head_of, message, replace, request, text, value_of, varint
+
+if TYPE_CHECKING:
+    from otel_distro.span_masking import SpanMasks
 
 _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 256
@@ -32,17 +36,27 @@ _KINDS: Final = {
 _LOCAL: Final = b"\x85\x01" + pack("<I", 0x100)
 _REMOTE: Final = b"\x85\x01" + pack("<I", 0x300)
 
-_kept: Final[dict[tuple[str, type, Any], bytes]] = {}
+_Kept = dict[tuple[str, type, Any], bytes]
+Secret = tuple[str, ...] | None
+"""Names of fields that are masked beside the default ones; None masks nothing."""
 
 
-def install(exporter: Any) -> None:
+def install(exporter: Any, secret: Secret) -> None:
     """Have an OTLP/HTTP exporter's module encode spans the short way; one that encodes otherwise stays as it is."""
-    replace(exporter, "encode_spans", lambda stock: faster(spelling_out(stock)))
+    replace(exporter, "encode_spans", lambda stock: faster(spelling_out(stock, secret), secret))
 
 
-def install_spelling(exporter: Any) -> None:
+def install_spelling(exporter: Any, secret: Secret) -> None:
     """Have an OTLP exporter's module encode every text; one that encodes otherwise stays as it is."""
-    replace(exporter, "encode_spans", spelling_out)
+    replace(exporter, "encode_spans", lambda stock: spelling_out(stock, secret))
+
+
+@cache
+def _masks(secret: tuple[str, ...]) -> SpanMasks:
+    """Return what masks; it is loaded when the first span is sent, not at the start."""
+    from otel_distro.span_masking import SpanMasks
+
+    return SpanMasks(secret)
 
 
 def size_of(span: ReadableSpan) -> int:
@@ -58,12 +72,23 @@ def size_of(span: ReadableSpan) -> int:
     return _LEAST * (1 + number) + (len(told) if told.isascii() else 4 * len(told))
 
 
-def spelling_out(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:
-    """Return what encodes a batch as `stock` does, but for lone surrogates, which have no UTF-8: they are spelt out.
+def spelling_out(stock: Encoder, secret: Secret = None) -> Encoder:
+    """Return what encodes a batch as `stock` does, but for secrets and for lone surrogates, which have no UTF-8.
 
-    JSON of a client may hold them. `stock` raises by one, and the whole batch would be lost.
+    JSON of a client may hold these. `stock` raises by one, and the whole batch would be lost: they are spelt out.
     """
-    return lambda spans: stock([_spelt_out(span) for span in spans])
+
+    def encode_spans(spans: Sequence[ReadableSpan]) -> Any:
+        made = stock([_spelt_out(span) for span in spans])
+        if secret is not None:
+            masks = _masks(secret)
+            for group in made.resource_spans:
+                for inner in group.scope_spans:
+                    for span in inner.spans:
+                        masks.mask(span)
+        return made
+
+    return encode_spans
 
 
 def _spelt_out(span: ReadableSpan) -> ReadableSpan:
@@ -111,22 +136,23 @@ def _text(value: Any) -> Any:
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
-def faster(stock: Callable[[Sequence[ReadableSpan]], Any]) -> Callable[[Sequence[ReadableSpan]], Any]:
-    """Return what encodes a batch of spans to the message that `stock` encodes it to, as bytes.
+def faster(stock: Encoder, secret: Secret = None) -> Encoder:
+    """Return what encodes a batch of spans to the message that `stock` encodes it to, as bytes, secrets masked.
 
     What fails here is encoded by `stock`, with its errors. Thread-safe.
     """
+    kept: _Kept = {}
 
     def encode_spans(spans: Sequence[ReadableSpan]) -> Any:
         try:
-            return Encoded(_request(spans, stock))
+            return Encoded(_request(spans, stock, kept, None if secret is None else _masks(secret)))
         except Exception:  # noqa: BLE001 -- the exporter's own way says what is wrong
             return stock(spans)
 
     return encode_spans
 
 
-def _request(spans: Sequence[ReadableSpan], stock: Callable[[Sequence[ReadableSpan]], Any]) -> bytes:
+def _request(spans: Sequence[ReadableSpan], stock: Encoder, kept: _Kept, masks: SpanMasks | None) -> bytes:
     def head(resource: Any, scope: Any) -> tuple[bytes, ...]:
         empty = ReadableSpan("", INVALID_SPAN_CONTEXT, resource=resource, instrumentation_scope=scope)
         (group,) = stock([empty]).resource_spans
@@ -134,7 +160,7 @@ def _request(spans: Sequence[ReadableSpan], stock: Callable[[Sequence[ReadableSp
         return head_of(group, inner)
 
     def message_of(span: ReadableSpan) -> bytes:
-        encoded = _span(span)
+        encoded = _span(span, kept, masks)
         if encoded is None:
             (group,) = stock([span]).resource_spans
             encoded = group.scope_spans[0].spans[0].SerializePartialToString()
@@ -143,7 +169,7 @@ def _request(spans: Sequence[ReadableSpan], stock: Callable[[Sequence[ReadableSp
     return request(((span.resource, span.instrumentation_scope, message_of(span)) for span in spans), head)
 
 
-def _span(span: ReadableSpan) -> bytes | None:
+def _span(span: ReadableSpan, kept: _Kept, masks: SpanMasks | None) -> bytes | None:
     """Return the message of a span, or None where it has a part that is not encoded here."""
     context, parent, status = span.context, span.parent, span.status
     kind = _KINDS.get(span.kind.value)
@@ -157,9 +183,9 @@ def _span(span: ReadableSpan) -> bytes | None:
     attributes = []
     for key, value in named.items():
         try:
-            attribute = _kept[key, type(value), value]
+            attribute = kept[key, type(value), value]
         except (KeyError, TypeError):
-            attribute = _attribute(key, value)  # type: ignore[assignment]  # None ends it
+            attribute = _attribute(key, value, kept, masks)  # type: ignore[assignment]  # None ends it
             if attribute is None:
                 return None
         attributes.append(attribute)
@@ -168,7 +194,9 @@ def _span(span: ReadableSpan) -> bytes | None:
     told = b"\x7a\x00"
     if not status.is_unset or status.description:
         code = status.status_code.value
-        told = message(b"\x7a", text(b"\x12", status.description or "") + (b"\x18" + varint(code) if code else b""))
+        described = status.description or ""
+        described = masks.text(described) if masks else described
+        told = message(b"\x7a", text(b"\x12", described) + (b"\x18" + varint(code) if code else b""))
     return b"".join(
         (
             b"\x0a\x10",
@@ -187,16 +215,16 @@ def _span(span: ReadableSpan) -> bytes | None:
     )
 
 
-def _attribute(key: str, value: Any) -> bytes | None:
+def _attribute(key: str, value: Any, kept: _Kept, masks: SpanMasks | None) -> bytes | None:
     """Return field 9 of a span with one attribute, or None for a value of another type."""
-    encoded = value_of(value)
+    encoded = value_of(masks.value(key, value) if masks and type(value) is str else value)
     if encoded is None:
         return None
     pair = text(b"\x0a", key) + message(b"\x12", encoded)
     made: bytes = b"\x4a" + varint(len(pair)) + pair
     # 0.0 and -0.0 are one key, and NaN is none: numbers with a point are not kept.
     if type(value) is not float and len(made) <= _LONGEST_KEPT:
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[key, type(value), value] = made
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[key, type(value), value] = made
     return made

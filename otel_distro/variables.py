@@ -764,7 +764,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "boolean",
         "",
         "true",
-        "`false` writes passwords, tokens, card numbers and credentials into the logs as they are.",
+        "`false` leaves passwords, tokens, card numbers and credentials in logs, and in spans by OTLP, as they are.",
         _boolean,
     ),
     Variable(
@@ -773,7 +773,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "list",
         "",
         "",
-        "Further names of fields whose values are masked in logs, in any case and with `-` or `_`.",
+        "Further names of fields that are masked in logs and in spans by OTLP, in any case and with `-` or `_`.",
         _list,
     ),
 )

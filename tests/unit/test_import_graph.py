@@ -28,6 +28,7 @@ RANKS = {
     "otlp_bytes": 2,
     "otlp_logs": 2,
     "otlp_spans": 2,
+    "span_masking": 2,
     "web": 3,
     "business": 4,
     "decorators": 4,

@@ -141,6 +141,34 @@ def plain(span: ReadableSpan) -> ReadableSpan:
     )
 
 
+SECRET = "hunter2s3cr3t"  # noqa: S105 -- what must not be seen
+TELLING: dict[str, Any] = {"url.query": f"page=2&token={SECRET}", "db_password": SECRET, "a": (1, 2), "n": 5}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"events": [Event("exception", {**TELLING, "exception.message": f"password={SECRET} is wrong"}, 1)]},
+        {"links": [Link(SpanContext(1, 2, True), {"header": ("x", f"Authorization: Bearer {SECRET}")})]},
+    ],
+    ids=["alone", "event", "link"],
+)
+def test_secrets_are_masked_wherever_they_stand_in_a_span(parts: dict[str, Any]) -> None:
+    status = Status(StatusCode.ERROR, f"ValueError: ssn={SECRET}")
+    span = ReadableSpan("GET /x", SpanContext(1, 2, False), attributes=TELLING, status=status, **parts)
+    by_grpc = spelling_out(encode_spans, ("ssn",))
+    made = by_grpc([span])
+    (found,) = made.resource_spans[0].scope_spans[0].spans
+    assert SECRET not in str(made)
+    told = {item.key: item.value.string_value or item.value.int_value for item in found.attributes}
+    assert told == {"url.query": "page=2&token=[redacted]", "db_password": "[redacted]", "a": 0, "n": 5}
+    assert found.status.message == "ValueError: ssn=[redacted]"
+    for _ in range(2):  # the second time from what is kept
+        assert faster(by_grpc, ("ssn",))([span]).SerializePartialToString() == made.SerializePartialToString()
+    assert str(spelling_out(encode_spans)([span])).count(SECRET) >= 3  # where nobody asked for it
+
+
 def test_a_span_without_any_is_handed_on_as_it_is() -> None:
     span = ReadableSpan("ä", SpanContext(1, 1, is_remote=False), attributes={"a": ("b", 1)})
     assert spelling_out(lambda batch: batch[0])([span]) is span
