@@ -65,13 +65,24 @@ def print_json(documents: Iterable[Any]) -> int:
 
 def _fitting(columns: tuple[Column, ...], terminal: int) -> list[Column]:
     if columns[-1].width:
-        return list(columns)
+        return _narrowed(columns, terminal)
     widths = [column.width for column in columns[:-1]]
     room = terminal - len(_GAP) * len(widths)
     while room - sum(widths) < _LAST_LEAST and max(widths) > _OTHERS_LEAST:
         widths[widths.index(max(widths))] -= 1
     widths.append(max(room - sum(widths), 1))
     return [replace(column, width=wide) for column, wide in zip(columns, widths, strict=True)]
+
+
+def _narrowed(columns: tuple[Column, ...], terminal: int) -> list[Column]:
+    """Take what a narrow terminal lacks from the free room before numbers first: they are rarely that long."""
+    missing = sum(column.width for column in columns) + len(_GAP) * (len(columns) - 1) - terminal
+    widths = {column.key: column.width for column in columns}
+    for column in sorted(columns, key=lambda column: not column.right):
+        taken = min(max(missing, 0), column.width - min(column.width, _OTHERS_LEAST))
+        widths[column.key] -= taken
+        missing -= taken
+    return [replace(column, width=widths[column.key]) for column in columns]
 
 
 def _line(columns: list[Column], row: Mapping[str, Any], terminal: int) -> str:

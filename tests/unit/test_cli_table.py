@@ -38,6 +38,21 @@ def test_a_narrow_terminal_takes_from_the_widest_columns_first(monkeypatch: pyte
     assert width(lines[1]) == 45
 
 
+@pytest.mark.parametrize(
+    ("terminal", "head", "row"),
+    [
+        (33, "hour                total    rate", "2025-03-02T00:20Z      12  25.00%"),
+        (28, "hour           total    rate", "2025-03-02T…      12  25.00%"),
+    ],
+)
+def test_numbers_alone_lose_only_the_room_before_them(
+    monkeypatch: pytest.MonkeyPatch, terminal: int, head: str, row: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(terminal))
+    columns = (Column("hour", "h", 17), Column("total", "t", 12, right=True), Column("rate", "r", 8, right=True))
+    assert list(table_lines(columns, [{"h": "2025-03-02T00:20Z", "t": 12, "r": 0.25}])) == [head, row]
+
+
 def test_rows_are_written_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
