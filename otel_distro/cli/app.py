@@ -105,8 +105,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_output() -> None:
-    if sys.stdout is None:  # closed by whoever started the process
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- it stands for the rest of the process
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the process; print would take stdout for stderr
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- for the rest of the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is no failure

@@ -222,6 +222,17 @@ def test_a_full_disk_under_the_output_is_one_line(log: Path) -> None:
     assert (process.returncode, process.stderr) == (2, b"otel-distro: [Errno 28] No space left on device\n")
 
 
+def test_where_standard_error_is_closed_no_error_stands_among_the_answers(tmp_path: Path) -> None:
+    command = 'exec "$@" 2>&-'
+    answer = subprocess.run(
+        ["sh", "-c", command, "sh", *COMMAND, "logs", "errors", "--json", "-l", str(tmp_path / "none.log")],
+        stdout=subprocess.PIPE,
+        env=_environment(),
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (2, b"")
+
+
 def test_a_terminal_of_another_encoding_gets_escapes(log: Path) -> None:
     answer = _run("errors", "-l", log, PYTHONIOENCODING="ascii", COLUMNS="120")
     assert (answer.returncode, answer.stderr) == (0, "")
