@@ -30,7 +30,7 @@ def look(path: str) -> list[Finding]:
     if stat.S_ISDIR(kind):
         return [_fault(path, "is a folder", f"name a file, not a folder ({_VARIABLE})")]
     if stat.S_ISFIFO(kind) and not path.startswith(("/dev/", "/proc/")):
-        mend = f"name a file ({_VARIABLE}): without a reader lines are lost, with a slow one the service waits"
+        mend = f"name a file ({_VARIABLE}): without a reader lines are lost, with a slow one as well, after a wait"
         return [_fault(path, "is a named pipe", mend)]
     if not stat.S_ISREG(kind):
         return [Finding(NAME, OK, f"{path} is what the process has open, or a device")]

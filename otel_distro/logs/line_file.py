@@ -17,16 +17,12 @@ OPEN_AGAIN_AFTER: Final = 1.0  # seconds between two attempts to open a file tha
 _NOW: Final = float("-inf")
 _FILE_MODE: Final = 0o640
 _FOLDER_MODE: Final = 0o750
+_PATIENCE: Final = 1.0  # seconds for a full pipe to have room
 _SETTLING: Final = 0.02  # seconds; a neighbour's write is over by then, or has made the file longer
 # What the process has open already, by its names.
 _STANDARD: Final = {
-    "/dev/stdout": 1,
-    "/dev/fd/1": 1,
-    "/proc/self/fd/1": 1,
-    "/dev/stderr": 2,
-    "/dev/fd/2": 2,
-    "/proc/self/fd/2": 2,
-}
+    "/dev/stdout": 1, "/dev/fd/1": 1, "/proc/self/fd/1": 1, "/dev/stderr": 2, "/dev/fd/2": 2, "/proc/self/fd/2": 2,
+}  # fmt: skip
 _MENDS: Final = {
     errno.ENOSPC: "free space on the disk",
     errno.EDQUOT: "raise the quota or free space",
@@ -34,6 +30,7 @@ _MENDS: Final = {
     errno.EISDIR: "name a file, not a folder",
     errno.EROFS: "name a file on a disk that can be written",
     errno.ENXIO: "start the reader of the pipe",
+    errno.EAGAIN: "let the reader of the pipe go on",
 }
 
 
@@ -48,6 +45,7 @@ class LineFile:
       folder) and opens anew, where that was not done in the last millisecond: lines that come so close to a rotation go
       to the old file. After `copytruncate` O_APPEND goes on at the new end.
     - A line that could be written only in part is isolated: the next line begins with a line end of its own.
+    - A pipe whose reader stands still is waited for a second; then lines are dropped until it has room again.
     - What cannot be written is dropped and counted in `dropped`; the first drop of a period leaves a sentence in
       `problem`, which the caller takes away. A file that cannot be opened is tried again once a second.
 
@@ -64,6 +62,7 @@ class LineFile:
         self._descriptor = -1
         self._identity = (-1, -1)
         self._doubtful = False  # the file may end in the middle of a line
+        self._torn = False  # a pipe, which cannot be asked, does
         self._failing = False
         self._open_error: Exception | None = None
         self._open_again_at = -1.0
@@ -95,9 +94,12 @@ class LineFile:
             if self._ends_within_line():
                 line = b"\n" + line
         try:
-            written = os.write(self._descriptor, line)
+            try:
+                written = os.write(self._descriptor, line)
+            except BlockingIOError:
+                written = 0
             if written != len(line):
-                self._write_rest(line[written:])
+                self._write_rest(line, written)
             self._failing = self._failing and not current
         except OSError as error:
             if error.errno == errno.EBADF:  # somebody has closed it
@@ -189,19 +191,30 @@ class LineFile:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self.path), _FOLDER_MODE, exist_ok=True)
             descriptor = os.open(self.path, flags, _FILE_MODE)
-        os.set_blocking(descriptor, True)
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.set_blocking(descriptor, True)
         return descriptor
 
-    def _write_rest(self, rest: bytes) -> None:
-        if os.write(self._descriptor, rest) != len(rest):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+    def _write_rest(self, line: bytes, written: int) -> None:
+        full = errno.ENOSPC
+        if os.get_blocking(self._descriptor):
+            written += os.write(self._descriptor, line[written:])
+        else:
+            from otel_distro.logs.pipes import write_rest
+
+            full, patience = errno.EAGAIN, _PATIENCE if written or not self._failing else 0
+            written = write_rest(self._descriptor, line, written, patience)
+            if written:
+                self._torn = written < len(line)
+        if written != len(line):
+            raise OSError(full, os.strerror(full), self.path)
 
     def _ends_within_line(self) -> bool:
-        """Say whether the file's last byte is another than a line end; no for what is no regular file."""
+        """Say whether the last byte is another than a line end."""
         try:
             found = os.fstat(self._descriptor)
             if not stat.S_ISREG(found.st_mode) or not found.st_size:
-                return False
+                return self._torn
             reader = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return os.pread(reader, 1, os.fstat(reader).st_size - 1) not in (b"\n", b"")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from otel_distro.logs import line_file
 from otel_distro.logs.line_file import LOOK_AFTER, OPEN_AGAIN_AFTER, LineFile
 from tests.shared_metrics import in_child
 
@@ -222,6 +227,49 @@ def test_a_pipe_with_a_reader_gets_the_lines(tmp_path: Path) -> None:
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     LineFile(path).write(b"one\n")
     assert os.read(reader, 100) == b"one\n"
+    os.close(reader)
+
+
+def test_a_pipe_whose_reader_stands_still_is_waited_for_once_and_loses_only_what_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_file, "_PATIENCE", 0.2)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LineFile(path)
+    lines = [b"%d" % number + b"x" * 9_999 + b"\n" for number in range(50)]
+    started = time.monotonic()
+    for line in lines:
+        file.write(line)
+    assert time.monotonic() - started < 50 * 0.2  # it is not waited for again for each line
+    assert "let the reader of the pipe go on" in file.problem
+    before = file.dropped
+    got = b""
+    with contextlib.suppress(BlockingIOError):
+        while block := os.read(reader, 1 << 16):
+            got += block
+    file.write(b"after\n")
+    file.write(b"all\n")
+    got += os.read(reader, 100)
+    whole = [line for line in got.splitlines(keepends=True) if line in lines]
+    assert len(whole) + before == len(lines)
+    assert file.dropped == before
+    assert got.endswith(b"\nafter\nall\n")
+    os.close(reader)
+
+
+def test_a_pipe_with_a_slow_reader_gets_a_line_that_is_longer_than_the_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file, line, got = LineFile(path), b"x" * 500_000 + b"\n", b""
+    writer = threading.Thread(target=file.write, args=(line,))
+    writer.start()
+    while writer.is_alive() or select.select([reader], [], [], 0)[0]:
+        if select.select([reader], [], [], 0.1)[0]:
+            got += os.read(reader, 50_000)
+    assert (got, file.dropped) == (line, 0)
     os.close(reader)
 
 
