@@ -193,4 +193,9 @@ def _checked_id(name: str, value: object) -> str:
         return str(value)
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{name}={value!r} is no id; give a text that is not empty")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{name}={value!r} is no id; give a text that can be written in UTF-8") from None
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from otel_distro.errors import InputError
 
 DEFAULT_HOST: Final = "localhost:9200"
 TIMEOUT: Final = 30.0  # seconds for one request
+_HOST: Final = re.compile(r"[\w.~!$&'()*+,;=-]+|[0-9A-Fa-f:.]+")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Address:
             host, port = parts.hostname, parts.port
         except ValueError:
             host, port = None, None
-        if not host:
+        if not host or not _can_be_asked(host):
             raise InputError(f"{rest.rpartition('@')[2]!r} names no Elasticsearch; give host:port or a URL")
         if port is None:
             port = (443 if scheme.lower() == "https" else 80) if separator else 9200
@@ -65,6 +67,14 @@ class Address:
         shown = f"[{host}]" if ":" in host else host
         url = f"{scheme.lower()}://{shown}:{port}{parts.path.rstrip('/')}"
         return cls(url, api_key, basic_auth, None if ca_certs is None else os.fspath(ca_certs))
+
+
+def _can_be_asked(host: str) -> bool:
+    """Say whether a name has only characters and parts that names of hosts may have, or is an address."""
+    try:
+        return bool(_HOST.fullmatch(host) and host.encode("idna"))
+    except UnicodeError:  # an empty part, or one of more than 63 characters
+        return False
 
 
 def _check(

@@ -149,7 +149,7 @@ def test_a_size_that_is_no_number_of_results_is_refused(size: Any) -> None:
         assert f"size={size!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["", "  ", None, 1.5, True, b"u"])
+@pytest.mark.parametrize("value", ["", "  ", None, 1.5, True, b"u", "\udcff"])
 def test_an_id_that_is_none_is_refused_by_its_name(value: Any) -> None:
     analyzer = _analyzer(Ledger())
     asks = {

@@ -21,6 +21,7 @@ from otel_distro.errors import InputError
         ("https://es.internal", "https://es.internal:443"),
         ("HTTPS://Es.Internal:9243/", "https://es.internal:9243"),
         ("https://proxy.internal/es/", "https://proxy.internal:443/es"),
+        ("http://my_es.bücher.example.:9200", "http://my_es.bücher.example.:9200"),
     ],
 )
 def test_a_host_means_port_9200_and_a_url_the_port_of_its_scheme(es_host: str, url: str) -> None:
@@ -29,7 +30,20 @@ def test_a_host_means_port_9200_and_a_url_the_port_of_its_scheme(es_host: str, u
 
 @pytest.mark.parametrize(
     "es_host",
-    ["http://", "http://:9200", "http://a:b:c", "http://ann:secret@:9200", "http://x:99999", "ftp://ann:secret@x"],
+    [
+        "http://",
+        "http://:9200",
+        "http://a:b:c",
+        "http://ann:secret@:9200",
+        "http://x:99999",
+        "ftp://ann:secret@x",
+        # The client would raise errors of its own, when it is first asked.
+        "es..internal:9200",
+        "http://.:9200",
+        "x" * 64,
+        "http://ann:secret@es internal:9200",
+        "http://[fe80::1%25eth0]:9200",
+    ],
 )
 def test_what_names_no_host_is_refused_without_its_password(es_host: str) -> None:
     with pytest.raises(InputError) as caught:
