@@ -143,7 +143,8 @@ class Redactor:
         """Return the text with its secrets masked; a text without any comes back as it is, at little cost."""
         if len(text) < 13 and text.isalnum():  # no number of a card, and nothing between a name and its value
             return text
-        may_hold = ":" in text or "=" in text or "--" in text or "</" in text or bool(_OPENED(text))
+        may_hold = ":" in text or "=" in text or "--" in text or "</" in text
+        may_hold = may_hold or (("(" in text or "[" in text) and bool(_OPENED(text)))
         if may_hold and self._hinted(text.lower()):
             text = self._masked_pairs(text)
         if "earer" in text or "asic" in text or "BE" in text or "BASIC" in text:
