@@ -19,6 +19,9 @@ from otel_distro.errors import StoreError
 _ROTATED: Final = re.compile(r"(?P<number>[.-]\d[\d_T:-]*)?(?P<packed>\.gz)?$")
 _BLOCK: Final = 1 << 20
 
+Identity = tuple[int, int]
+"""Device and inode: what a file is, whatever it is called."""
+
 
 def find_files(pattern: str) -> list[Path]:
     """Return the regular, non-empty files that the path or glob names, with their rotated and gzipped siblings, sorted.
@@ -30,6 +33,11 @@ def find_files(pattern: str) -> list[Path]:
     Raises:
         StoreError: no file matches, or the path is a folder.
     """
+    return [path for _, path in look_for(pattern).values()]
+
+
+def look_for(pattern: str) -> dict[Identity, tuple[float, Path]]:
+    """Return the files of `find_files` by what they are, each with the time of its last change and its path."""
     if os.path.isdir(pattern):
         raise StoreError(f"{pattern} is a folder; name its files: {os.path.join(pattern, '*.log')}")
     found = _look(pattern)
@@ -40,7 +48,7 @@ def find_files(pattern: str) -> list[Path]:
     return found
 
 
-def _look(pattern: str) -> list[Path] | None:
+def _look(pattern: str) -> dict[Identity, tuple[float, Path]] | None:
     """Return the files, or None where no regular one matches."""
     exact = os.path.exists(pattern)  # a name may hold the characters of a glob
     stem = glob.escape(pattern) if exact else pattern
@@ -50,7 +58,7 @@ def _look(pattern: str) -> list[Path] | None:
         if base != name and (base in names or fnmatch(base, stem)):
             names.add(name)
     names = {name for name in names if not (name.endswith(".gz") and name[:-3] in names)}
-    found: dict[tuple[int, int], Path] = {}
+    found: dict[Identity, tuple[float, Path]] = {}
     matched = False
     for name in sorted(names):
         path = Path(name)
@@ -61,8 +69,8 @@ def _look(pattern: str) -> list[Path] | None:
         if stat.S_ISREG(status.st_mode):
             matched = True
             if status.st_size:
-                found.setdefault((status.st_dev, status.st_ino), path)
-    return list(found.values()) if matched else None
+                found.setdefault((status.st_dev, status.st_ino), (status.st_mtime, path))
+    return found if matched else None
 
 
 def find_damage(files: list[Path]) -> str | None:

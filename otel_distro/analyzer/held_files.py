@@ -8,13 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from otel_distro.analyzer.files import find_files
+from otel_distro.analyzer.files import Identity, look_for
 
 _OPEN: Final = Path("/proc/self/fd")  # Linux: who opens a name in it opens the very file, whatever it is called by now
-_MOST: Final = 256  # files held open; the usual limit of a process is 1024
+_MOST: Final = 64  # files held open; the usual limit of a process is 1024
 _LOOKS: Final = 10
-
-_Identity = tuple[int, int]
 
 
 class HeldFiles:
@@ -29,15 +27,16 @@ class HeldFiles:
         self._pattern = pattern
         self._folder = folder
         self._stack = stack
-        self._paths: dict[_Identity, Path] = {}
-        self._open: dict[_Identity, int] = {}
+        self._paths: dict[Identity, Path] = {}
+        self._open: dict[Identity, int] = {}
         self._most = _MOST if _OPEN.is_dir() else 0
         # A file that is renamed during a look may be missed by it, and is found by the next one.
-        for _ in range(_LOOKS):
-            if not self._look():
+        for number in range(_LOOKS):
+            if not self._look() and number:
                 break
         for gone in [file for file, number in self._open.items() if not os.fstat(number).st_nlink]:
-            del self._paths[gone], self._open[gone]  # it may have been gzipped meanwhile, and be there twice
+            if _identity(self._paths[gone]) != gone:  # not every file system counts the names of a file
+                del self._paths[gone], self._open[gone]  # it may have been gzipped meanwhile, and be there twice
 
     @property
     def files(self) -> list[Path]:
@@ -53,23 +52,16 @@ class HeldFiles:
         return any(_identity(path) != file for file, path in self._paths.items() if file not in self._open)
 
     def _look(self) -> bool:
-        """List the files and return whether another look may find more; the newest are opened first."""
+        """List the files and return whether there was a new one; the newest are opened first."""
         new: list[tuple[float, Path]] = []
-        moved = False
-        for path in find_files(self._pattern):
-            try:
-                status = path.stat()
-            except OSError:
-                moved = True
-                continue
-            file = status.st_dev, status.st_ino
+        for file, (changed, path) in look_for(self._pattern).items():
             if file in self._paths:
                 self._paths[file] = path
             else:
-                new.append((status.st_mtime, path))
+                new.append((changed, path))
         for _, path in sorted(new, reverse=True):
             self._add(path)
-        return moved or bool(new)
+        return bool(new)
 
     def _add(self, path: Path) -> None:
         """Take a file, whichever it is by now; one that is gone is found by the next look."""
@@ -91,7 +83,7 @@ class HeldFiles:
         if known := _identity(path):
             self._paths[known] = path
 
-    def _source(self, file: _Identity, path: Path) -> Path:
+    def _source(self, file: Identity, path: Path) -> Path:
         number = self._open.get(file)
         if number is None:
             return path
@@ -106,13 +98,13 @@ def held(pattern: str, folder: Path) -> Iterator[HeldFiles]:
     """Give the files of a pattern, held open until the end of the block.
 
     Raises:
-        StoreError: as `find_files`.
+        StoreError: no file matches, or the path is a folder.
     """
     with ExitStack() as stack:
         yield HeldFiles(pattern, folder, stack)
 
 
-def _identity(path: Path) -> _Identity | None:
+def _identity(path: Path) -> Identity | None:
     try:
         status = path.stat()
     except OSError:

@@ -19,7 +19,7 @@ import pytest
 
 from otel_distro.analyzer import duckdb_session, held_files
 from otel_distro.analyzer.analyzer import LogAnalyzer
-from otel_distro.analyzer.files import find_files
+from otel_distro.analyzer.files import look_for
 from otel_distro.errors import StoreError
 from tests.log_oracle import NOW, Document, analyzer_of, log_document, write_log
 
@@ -277,15 +277,16 @@ def test_files_that_rotate_away_meanwhile_are_found_again_under_their_new_name(
 ) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(GOOD)
-    listed: list[list[Path]] = []
+    listed: list[int] = []
 
-    def rotate_after_the_first_listing(pattern: str) -> list[Path]:
-        listed.append(find_files(pattern))
+    def rotate_after_the_first_listing(pattern: str) -> Any:
+        found = look_for(pattern)
+        listed.append(len(found))
         if len(listed) == 1:
             path.rename(tmp_path / "app.log.1")
-        return listed[-1]
+        return found
 
-    monkeypatch.setattr(held_files, "find_files", rotate_after_the_first_listing)
+    monkeypatch.setattr(held_files, "look_for", rotate_after_the_first_listing)
     assert analyzer_of(path).search_errors() == [json.loads(GOOD)]
     assert len(listed) == 3  # the last one finds nothing new
 
@@ -298,7 +299,7 @@ def _rotate(folder: Path, files: int) -> None:
     (folder / "app.log").write_bytes(GOOD)
 
 
-@pytest.mark.parametrize("most", [256, 1, 0], ids=["held open", "some held open", "none held open"])
+@pytest.mark.parametrize("most", [64, 1, 0], ids=["held open", "some held open", "none held open"])
 def test_files_that_are_numbered_anew_before_they_are_read_are_each_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
@@ -316,8 +317,27 @@ def test_files_that_are_numbered_anew_before_they_are_read_are_each_read_once(
     monkeypatch.setattr(duckdb_session, "_literal", rotate_before_the_first_reading)
     answer = analyzer_of(tmp_path / "app.log").get_error_rate()
     # What was begun anew meets the new file as well.
-    assert answer["total"] == (3 if most == 256 else 4)
-    assert asked == ([3] if most == 256 else [3, 4])
+    assert answer["total"] == (3 if most == 64 else 4)
+    assert asked == ([3] if most == 64 else [3, 4])
+
+
+def test_a_file_that_is_gzipped_while_the_files_are_listed_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, old = write_log(tmp_path / "app.log", [log_document(MOMENT, 1)]), tmp_path / "app.log.1"
+    write_log(old, [log_document(MOMENT, 2)])
+
+    listed: list[Any] = []
+
+    def gzip_after_the_first_listing(pattern: str) -> Any:
+        if listed and old.exists():
+            old.with_name("app.log.1.gz").write_bytes(gzip.compress(old.read_bytes()))
+            old.unlink()
+        listed.append(look_for(pattern))
+        return listed[-1]
+
+    monkeypatch.setattr(held_files, "look_for", gzip_after_the_first_listing)
+    assert analyzer_of(path).get_error_rate()["total"] == 2
 
 
 def test_questions_while_a_file_is_written_and_rotated_never_fail_nor_double(tmp_path: Path) -> None:
