@@ -88,7 +88,7 @@ _CARD: Final = re.compile(
     r"|3[0-9]{3}(?P<space>[ -])[0-9]{6}(?P=space)[0-9]{4,5}"
     r")(?![0-9A-Za-z_])(?![-.][0-9])"
 )
-_EMPTY: Final = frozenset(("", "none", "null", "true", "false", "***", REDACTED, REDACTED[:-1]))
+_EMPTY: Final = frozenset(("", "[", "{", "(", "none", "null", "true", "false", "***", REDACTED, REDACTED[:-1]))
 
 
 class Redactor:
@@ -118,10 +118,10 @@ class Redactor:
             r"(?P<value>(?:<!\[CDATA\[)?[^<>]+(?:\]>)?)(?=</)",
             _FLAGS,
         )
-        # Header lists as Python and JSON have them: ('Cookie', 'a=b'), (b'authorization', b'...'), ["Cookie", "a=b"];
-        # and what has a name: {"name": "password", "value": "..."}, <input name="password" value="...">.
+        # Header lists as Python and JSON have them: ('Cookie', 'a=b'), (b'authorization', b'...'), [["Cookie", "a=b"]],
+        # for ["password", "user"] alone are names; {"name": "password", "value": ".."}; <input name="token" value="x">.
         self._pairs = re.compile(
-            rf"(?P<key>(?:[(\[]b?[\"']{name}[\"'],"
+            rf"(?P<key>(?:(?:\(|(?<=[\[,])\[|(?<=[\[,] )\[)b?[\"']{name}[\"'],"
             rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']{name}[\"'],?[ \t]{{0,4}}[\"']?value[\"']?[ \t]?[:=])"
             rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED})",
             _FLAGS,

@@ -152,9 +152,10 @@ class Plainer:
                 made.append("[more entries cut]")
                 break
             made.append(self.plain(value))
-        # Headers are often lists of pairs.
-        if len(made) == 2 and isinstance(made[0], str) and len(made[0]) <= KEY_LIMIT and self._hides(made[0], made[1]):
-            made[1] = REDACTED
+        # Headers are often lists of pairs; a list of two texts by itself is more often one of names.
+        for pair in (*made, made if isinstance(items, tuple) else None):
+            if type(pair) is list and len(pair) == 2 and type(pair[0]) is str and len(pair[0]) <= KEY_LIMIT:
+                pair[1] = REDACTED if self._hides(pair[0], pair[1]) else pair[1]
         return made
 
     def _hides(self, name: str, value: object) -> bool:

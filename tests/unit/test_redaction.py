@@ -169,6 +169,7 @@ PLAIN_TEXTS: Final = (
     "account 55 has sig=4, [status]=open and user[name]=bob",
     "POST /oauth/token: 401 in 3 ms, {'/v1/forgot-password': 302}",
     "usage: login <user> <password>",
+    "missing fields: ['password', 'user'], tokens=[], {'token': [], 'secret': {}}",
     '{"name": "DB_USER", "value": "shop"} <tokens>5</tokens>',
     "",
 )
