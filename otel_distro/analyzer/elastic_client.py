@@ -13,6 +13,7 @@ from otel_distro.errors import StoreError
 
 SIZE: Final = "_size_in_bytes"
 """Where an answer says how many bytes it had."""
+_PAGE_BYTES: Final = 4 << 20
 
 
 def open_client(address: Address) -> Any:
@@ -36,6 +37,11 @@ def open_client(address: Address) -> Any:
         serializers={serializer.mimetype: serializer},
         **options,
     )
+
+
+def fitting(documents: int, size: int, most: int) -> int:
+    """Return how many documents to ask for after a page of so many with `size` bytes, so that it has about 4 MB."""
+    return max(1, min(documents * _PAGE_BYTES // max(size, 1), documents * 2, most))
 
 
 class SizedSerializer:

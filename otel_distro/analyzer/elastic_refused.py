@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, TypeVar
 
 from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_client import SIZE, fitting
 from otel_distro.analyzer.elastic_session import Session
 from otel_distro.analyzer.elastic_template import REJECTED
 from otel_distro.analyzer.taken import Record
@@ -15,6 +17,8 @@ from otel_distro.errors import StoreError
 
 _RECORDS_A_REQUEST: Final = 1000
 _BYTES_A_REQUEST: Final = 4 << 20
+_FIRST_PAGE: Final = 10  # letters; of the largest records Elasticsearch answers and takes no hundred at once
+_LONGEST_PAGE: Final = 100
 _CONFLICT: Final = 409  # it is there already
 # What may be better another time; every other refusal is for what is in the document.
 _LATER: Final = frozenset((401, 403, 404, 408, 429))
@@ -35,6 +39,11 @@ class Letter:
     reason: str = ""
 
     @property
+    def size(self) -> int:
+        """About how many bytes its document has."""
+        return len(self.document)
+
+    @property
     def refused(self) -> bool:
         """Whether the server has refused it, and not only now."""
         return self.status >= 400 and self.status != _CONFLICT
@@ -44,6 +53,9 @@ class Letter:
         told = {"index": self.index, "id": self.id, "error_type": self.kind, "reason": self.reason}
         line = f'{json.dumps(told, ensure_ascii=False)[:-1]}, "record": {self.document}}}'
         return line.translate(_ESCAPED)
+
+
+_Sized = TypeVar("_Sized", Record, Letter)
 
 
 class DeadLetters:
@@ -63,7 +75,7 @@ class DeadLetters:
         Raises:
             StoreError: the server cannot be asked, or takes nothing at present.
         """
-        for letters in self._kept():
+        for letters in chain.from_iterable(map(parts, self._kept())):
             tried = self._create(letters)
             stored = [letter for letter in tried if not letter.refused]
             if stored:
@@ -148,28 +160,31 @@ class DeadLetters:
             )
         )["id"]
         after: dict[str, Any] = {}
+        size = _FIRST_PAGE
         try:
             while True:
                 pit = {"id": opened, "keep_alive": "5m"}
-                hits = self._session.search(pit=pit, sort=["_shard_doc"], size=100, **after)["hits"]["hits"]
+                answer = self._session.search(pit=pit, sort=["_shard_doc"], size=size, **after)
+                hits = answer["hits"]["hits"]
                 if not hits:
                     return
                 yield [_letter(hit) for hit in hits]
                 after = {"search_after": hits[-1]["sort"]}
+                size = fitting(len(hits), answer[SIZE], _LONGEST_PAGE)
         finally:
             self._session.ask(lambda client: client.close_point_in_time(id=opened))
 
 
-def parts(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Yield the records in parts that fit into one request."""
-    part: list[Record] = []
+def parts(records: Iterable[_Sized]) -> Iterator[list[_Sized]]:
+    """Yield records or letters in parts that fit into one request."""
+    part: list[_Sized] = []
     size = 0
     for record in records:
-        if part and (len(part) >= _RECORDS_A_REQUEST or size + len(record.body) > _BYTES_A_REQUEST):
+        if part and (len(part) >= _RECORDS_A_REQUEST or size + record.size > _BYTES_A_REQUEST):
             yield part
             part, size = [], 0
         part.append(record)
-        size += len(record.body)
+        size += record.size
     if part:
         yield part
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from otel_distro.analyzer import elastic_dsl as dsl
 from otel_distro.analyzer.elastic_address import Address
-from otel_distro.analyzer.elastic_client import SIZE
+from otel_distro.analyzer.elastic_client import SIZE, fitting
 from otel_distro.analyzer.elastic_groups import LargestGroups, Place
 from otel_distro.analyzer.elastic_session import Session
 from otel_distro.analyzer.follow import PAUSE
@@ -21,7 +21,6 @@ from otel_distro.errors import InputError
 _KEEP_ALIVE: Final = "5m"  # how long a reader may take over one page
 _FIRST_PAGE: Final = 100  # documents
 _LONGEST_PAGE: Final = 2000
-_PAGE_BYTES: Final = 4 << 20
 
 
 class ElasticsearchStore:
@@ -173,13 +172,7 @@ class _PointInTime:
                 return
             left = None if left is None else left - len(hits)
             body["search_after"] = hits[-1]["sort"]
-            size = _next_size(len(hits), answer[SIZE])
-
-
-def _next_size(documents: int, size: int) -> int:
-    """Return how many documents to ask for after a page of so many with `size` bytes."""
-    fitting = documents * _PAGE_BYTES // max(size, 1)
-    return max(1, min(fitting, documents * 2, _LONGEST_PAGE))
+            size = fitting(len(hits), answer[SIZE], _LONGEST_PAGE)
 
 
 def _document(hit: dict[str, Any]) -> Document:

@@ -49,6 +49,11 @@ class Record:
         """Its time in ISO 8601, UTC, with microseconds."""
         return f"{_EPOCH + timedelta(microseconds=self.nanoseconds // 1000):%Y-%m-%dT%H:%M:%S.%f}Z"
 
+    @property
+    def size(self) -> int:
+        """About how many bytes its document has."""
+        return len(self.body)
+
     def document(self) -> str:
         """Return its document as JSON in one line."""
         return _json(self.body)

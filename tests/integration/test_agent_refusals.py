@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_refused import DeadLetters
 from tests.bulk_proxy import Mode
 from tests.pipeline_faults import Run
 from tests.pipeline_ledger import Record
@@ -166,6 +169,25 @@ def test_what_was_taken_is_found_through_a_torn_message_and_a_rotation_and_nothi
     shown, said = dead_letters(run)
     assert {letter["id"]: letter["record"] for letter in shown} == {one["log_id"]: as_stored(one) for one in refused}
     assert said.startswith("otel-distro: 0 stored now; 6 refused")
+
+
+def test_more_that_is_kept_than_elasticsearch_takes_in_one_request_is_stored_after_the_mend(
+    elasticsearch_server: Elasticsearch,
+) -> None:
+    prefix = f"python-app-{uuid.uuid4().hex[:8]}"
+    for name in (f"{prefix}-2026.11.24", f"rejected-{prefix}-2026.11.24"):
+        elasticsearch_server.request("PUT", f"/{name}", {"mappings": {"dynamic": False}})
+    document = json.dumps({"message": "x" * 9_600_000})
+    for number in range(11):  # 106 MB; it takes 105
+        kept = {"@timestamp": "2026-11-24T00:00:00Z", "index": f"{prefix}-2026.11.24", "record": document}
+        elasticsearch_server.request("PUT", f"/rejected-{prefix}-2026.11.24/_create/r-{number}", kept)
+    elasticsearch_server.refresh(f"rejected-{prefix}-*")
+    letters = DeadLetters(Address.of(elasticsearch_server.url), prefix)
+    assert {letter.id: letter.refused for letter in letters.send_kept()} == {f"r-{n}": False for n in range(11)}
+    letters.close()
+    assert elasticsearch_server.count(f"{prefix}-*") == 11
+    assert elasticsearch_server.count(f"rejected-{prefix}-*") == 0
+    elasticsearch_server.delete(f"*{prefix}-*")
 
 
 def test_what_cannot_be_stored_at_present_is_no_dead_letter(run: Run) -> None:
