@@ -289,6 +289,47 @@ def test_a_record_that_has_a_number_alone_for_its_level_gets_the_name(agent: Age
     assert document["level"] == level
 
 
+@pytest.mark.parametrize(("level", "tagged"), [("Error", True), ("FATAL2", True), ("Critical", True), ("Warn", False)])
+def test_a_record_that_has_a_text_alone_for_its_severity_is_tagged_as_a_line_is(
+    agent: Agent, level: str, tagged: bool
+) -> None:
+    logs = export_request([{"timestamp": MOMENT, "level": level, "message": "x", "log_id": f"otlp {level}"}], {})
+    assert logs.resource_logs[0].scope_logs[0].log_records[0].severity_number == 0
+    assert agent.export(logs)
+    agent.write(line(timestamp=MOMENT, level=level, message="x", log_id=f"line {level}"))
+    for document in stored(agent, f"otlp {level}", f"line {level}"):
+        assert ("error" in document.get("tags", [])) is tagged
+
+
+def test_the_name_of_an_event_is_a_field_and_two_events_of_one_moment_are_two(agent: Agent) -> None:
+    logs = export_request([{"timestamp": MOMENT, "message": "of an event"}] * 2, {})
+    records = logs.resource_logs[0].scope_logs[0].log_records
+    for record, name in zip(records, ("begin", "end"), strict=True):
+        record.event_name = name
+    records[1].attributes.extend(pairs({"event_name": "of the user"}))
+    assert agent.export(logs)
+
+    def both() -> list[dict[str, Any]]:
+        found = [one.source for one in agent.stored() if one.source.get("message") == "of an event"]
+        return found if len(found) == 2 else []
+
+    begin, end = sorted(wait_until(both, 30, what="both events", every=0.2), key=lambda found: str(found["event_name"]))
+    assert (begin["event_name"], end["event_name"], end["extra_event_name"]) == ("begin", "end", "of the user")
+
+
+@pytest.mark.parametrize("nanoseconds", [0, 1_795_510_800_123, 10_413_792_000_000_000_000])
+def test_an_otlp_record_without_a_moment_of_1970_to_2262_has_that_of_its_arrival(
+    agent: Agent, nanoseconds: int
+) -> None:
+    logs = export_request([{"message": "x", "log_id": f"at {nanoseconds}", "tags": ["own"]}], {})
+    logs.resource_logs[0].scope_logs[0].log_records[0].time_unix_nano = nanoseconds
+    assert agent.export(logs)
+    (document,) = stored(agent, f"at {nanoseconds}")
+    assert document["@timestamp"][:2] == "20"
+    assert document["tags"] == ["own", "parse_failure"]
+    assert document.get("extra_timestamp", 0) % 2**64 == nanoseconds
+
+
 def test_the_configuration_is_valid_and_a_mistyped_copy_is_not(tmp_path: Path) -> None:
     validate(AGENT)
     for right, wrong in (
