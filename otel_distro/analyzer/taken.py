@@ -37,12 +37,13 @@ class _NoMessageError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One record: the index and the id of its document, when it was, and its document, still as OTLP."""
+    """One record: index and id of its document, when it was, the document as OTLP, when it was taken (0: not told)."""
 
     index: str
     id: str
     nanoseconds: int
     body: bytes
+    taken: int = 0
 
     @property
     def moment(self) -> str:
@@ -60,7 +61,9 @@ class Record:
 
 
 def records(folder: Path, hours: float) -> Iterator[Record]:
-    """Yield the records of the files that were written to in the last hours, the oldest file first.
+    """Yield the records that were taken in the last hours, those of the oldest file first.
+
+    One that does not tell it was taken when its file was written to last.
 
     Raises:
         InputError: there is no such folder, or it holds something else, or that is no number of hours.
@@ -86,7 +89,7 @@ def records(folder: Path, hours: float) -> Iterator[Record]:
             status = os.fstat(file.fileno())
             if status.st_mtime >= since and status.st_size:  # the newest may be empty
                 with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-                    yield from parse(data)
+                    yield from (record for record in parse(data) if not 0 < record.taken < since * 1e9)
 
 
 def parse(data: bytes | mmap) -> Iterator[Record]:
@@ -138,10 +141,12 @@ def _message(data: bytes) -> Iterator[Record]:
 
 def _record(log: bytes) -> Record | None:
     """Return a record, or None where it was for no index."""
-    nanoseconds, body, names = 0, b"", {}
+    nanoseconds, taken, body, names = 0, 0, b"", {}
     for number, kind, value in _fields(log):
         if number == 1 and kind == _FIXED64:
             nanoseconds = int.from_bytes(value, "little")
+        elif number == 11 and kind == _FIXED64:
+            taken = int.from_bytes(value, "little")
         elif number == 5 and kind == _LENGTH:
             body = value
         elif number == 6 and kind == _LENGTH:
@@ -149,7 +154,7 @@ def _record(log: bytes) -> Record | None:
             names[key] = attribute
     if _INDEX not in names or _ID not in names:
         return None
-    return Record(_text(names[_INDEX]), _text(names[_ID]), nanoseconds, body)
+    return Record(_text(names[_INDEX]), _text(names[_ID]), nanoseconds, body, taken)
 
 
 def _json(value: bytes) -> str:

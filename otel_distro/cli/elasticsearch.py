@@ -103,7 +103,7 @@ def check(
     metavar="N",
     default=24,
     show_default=True,
-    help="Only files of it that were written to in the last so many hours.",
+    help="Only records that the Collector took in the last so many hours.",
 )
 @_url
 @_index_prefix

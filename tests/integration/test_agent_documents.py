@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from otel_distro.analyzer.taken import records as records_of
 from tests.agent import AGENT, Agent, export_request, install_templates, line, pairs
 from tests.services.collector import validate
 from tests.services.elasticsearch import Elasticsearch
@@ -328,6 +330,17 @@ def test_an_otlp_record_without_a_moment_of_1970_to_2262_has_that_of_its_arrival
     assert document["@timestamp"][:2] == "20"
     assert document["tags"] == ["own", "parse_failure"]
     assert document.get("extra_timestamp", 0) % 2**64 == nanoseconds
+
+
+def test_of_each_record_is_kept_when_it_was_taken(agent: Agent) -> None:
+    before = time.time_ns()
+    agent.write(line(**RECORD, log_id="taken-file"))
+    assert agent.tcp(line(**RECORD, log_id="taken-tcp"))
+    assert agent.otlp({**RECORD, "log_id": "taken-otlp"})  # what it says of its observation is days ago
+    ids = {"taken-file", "taken-tcp", "taken-otlp"}
+    stored(agent, *ids)
+    taken = {found.id: found.taken for found in records_of(Path(agent.env["STORAGE_DIR"]) / "taken", 24)}
+    assert all(before < taken[log_id] < time.time_ns() for log_id in ids)
 
 
 def test_the_configuration_is_valid_and_a_mistyped_copy_is_not(tmp_path: Path) -> None:

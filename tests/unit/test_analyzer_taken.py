@@ -123,6 +123,15 @@ def test_files_are_read_oldest_first_and_only_those_of_the_last_hours(tmp_path: 
     assert ids(list(records(tmp_path, 24))) == ["r-0", "r-2", "r-1"]
 
 
+def test_of_a_file_that_grows_for_weeks_only_the_records_of_the_last_hours_are_read(tmp_path: Path) -> None:
+    logs = [record(number, {}) for number in range(3)]
+    for one, hours in zip(logs, (25, 23, None), strict=True):
+        one.observed_time_unix_nano = 0 if hours is None else int((time.time() - hours * 3600) * 1e9)
+    (tmp_path / "logs.otlp").write_bytes(message(logs))
+    assert ids(list(records(tmp_path, 24))) == ["r-1", "r-2"]  # the last one does not tell
+    assert ids(list(records(tmp_path, 26))) == ["r-0", "r-1", "r-2"]
+
+
 def test_a_file_that_the_collector_renames_or_removes_meanwhile_costs_no_record_of_another(tmp_path: Path) -> None:
     now = time.time()
     (tmp_path / "logs-gone.otlp").symlink_to("nowhere")  # listed, and there no more
