@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,6 +23,8 @@ _LONGEST_PAGE: Final = 100
 _CONFLICT: Final = 409  # it is there already
 # What may be better another time; every other refusal is for what is in the document.
 _LATER: Final = frozenset((401, 403, 404, 408, 429))
+_NOT_FOUND: Final = "index_not_found_exception"
+_NOT_THERE: Final = "is not there: if nobody has removed it, but it could not be made, --create-indices stores them"
 # What ends a line for some readers or commands a terminal; JSON itself escapes only those below.
 _ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
@@ -65,9 +68,19 @@ class DeadLetters:
     id. For one thread.
     """
 
-    def __init__(self, address: Address, prefix: str) -> None:
+    def __init__(self, address: Address, prefix: str, *, create_indices: bool = False) -> None:
+        """Remember where; with `create_indices` a record whose index is not there is one that is not stored."""
         self._session = Session(address, f"{REJECTED}{prefix}-*")
+        self._create_indices = create_indices
         self._seen: set[tuple[str, str]] = set()
+        self._alone: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def left_alone(self) -> Iterator[str]:
+        """Say of each index that cannot be asked for its documents how many records of it were left alone, and why."""
+        for (index, kind), number in sorted(self._alone.items()):
+            why = _NOT_THERE if kind == _NOT_FOUND else f"does not answer ({kind}): ask again when it does"
+            yield f"{number} record{'s' * (number != 1)} left alone of {index}, which {why}"
 
     def send_kept(self) -> Iterator[Letter]:
         """Send again what is kept here, and yield each with what has become of it; what is stored is kept no longer.
@@ -87,7 +100,7 @@ class DeadLetters:
     def send_missing(self, records: Iterable[Record]) -> Iterator[Letter]:
         """Send again those records that are not stored, and yield each with what has become of it.
 
-        What is refused is kept. A record of an index that there is no more is left alone: somebody has removed it.
+        What is refused is kept. A record of an index that is not there is left alone: somebody may have removed it.
 
         Raises:
             StoreError: the server cannot be asked, or takes nothing at present.
@@ -112,9 +125,14 @@ class DeadLetters:
             return []
         docs = [{"_index": record.index, "_id": record.id, "_source": False} for record in records]
         found = self._session.ask(lambda client: client.mget(docs=docs))["docs"]
-        return [
-            record for record, doc in zip(records, found, strict=True) if "error" not in doc and not doc.get("found")
-        ]
+        missing = []
+        for record, doc in zip(records, found, strict=True):
+            kind = doc.get("error", {}).get("type", "")
+            if kind and not (kind == _NOT_FOUND and self._create_indices):
+                self._alone[record.index, kind] += 1
+            elif not doc.get("found"):
+                missing.append(record)
+        return missing
 
     def _create(self, letters: Sequence[Letter]) -> list[Letter]:
         lines = [line for one in letters for line in (_action("create", one.index, one.id), one.document)]

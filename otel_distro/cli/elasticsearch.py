@@ -105,12 +105,18 @@ def check(
     show_default=True,
     help="Only records that the Collector took in the last so many hours.",
 )
+@click.option(
+    "--create-indices",
+    is_flag=True,
+    help="Also records whose index is not there: it could not be made when they came. One that was removed comes back.",
+)
 @_url
 @_index_prefix
 @credentials
 def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
     taken: Path,
     hours: float,
+    create_indices: bool,
     url: str | None,
     index_prefix: str | None,
     api_key: str | None,
@@ -124,7 +130,8 @@ def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
     """
     settings = Settings.current()
     prefix = _prefix(index_prefix, settings)
-    letters = DeadLetters(_address(url, settings, api_key, user, ca_certs), prefix)
+    address = _address(url, settings, api_key, user, ca_certs)
+    letters = DeadLetters(address, prefix, create_indices=create_indices)
     stored = left = 0
     try:
         for letter in chain(letters.send_kept(), letters.send_missing(records(taken, hours))):
@@ -134,6 +141,8 @@ def refused(  # noqa: PLR0913, PLR0917 -- one argument for each option
     finally:
         letters.close()
     sys.stdout.flush()
+    for word in letters.left_alone:
+        print(f"otel-distro: {word}", file=sys.stderr)
     print(f"otel-distro: {stored} stored now; {left} refused, kept in {REJECTED}{prefix}-*", file=sys.stderr)
 
 

@@ -204,12 +204,31 @@ def test_what_cannot_be_stored_at_present_is_no_dead_letter(run: Run) -> None:
     run.outcome(60).check()
 
 
-def test_of_an_index_that_was_removed_nothing_comes_back(run: Run) -> None:
+def test_of_an_index_that_was_removed_nothing_comes_back_unless_it_is_asked_for(run: Run) -> None:
     send(run, [run.ledger.make("gone", number) for number in range(9)])
-    run.agent.wait_for(9)
+    day = run.agent.wait_for(9)[0].index
     run.elasticsearch.delete(run.agent.indices)
-    assert dead_letters(run) == ([], f"otel-distro: 0 stored now; 0 refused, kept in rejected-{run.agent.prefix}-*")
+    word = f"otel-distro: 0 stored now; 0 refused, kept in rejected-{run.agent.prefix}-*"
+    alone = f"otel-distro: 9 records left alone of {day}, which is not there: if nobody has removed it,"
+    assert dead_letters(run) == ([], f"{alone} but it could not be made, --create-indices stores them\n{word}")
     assert run.elasticsearch.count(run.agent.indices) == 0
+    assert dead_letters(run, "--create-indices") == ([], word.replace("0 stored", "9 stored"))
+    run.outcome(60).check()
+
+
+def test_what_came_while_no_index_could_be_made_is_told_of_and_stored_when_it_can(run: Run) -> None:
+    index(run, DAYS[0], {})  # which is the one that there may be
+    run.elasticsearch.request("PUT", "/_cluster/settings", {"persistent": {"cluster.max_shards_per_node": 1}})
+    try:
+        send(run, [run.ledger.make("limit", 5_000 + number) for number in range(3)])  # after midnight
+        see_refused(run, 3)
+        shown, said = dead_letters(run)
+        assert shown == []
+        assert f"3 records left alone of {run.agent.prefix}-{DAYS[1]}, which is not there" in said
+    finally:
+        run.elasticsearch.request("PUT", "/_cluster/settings", {"persistent": {"cluster.max_shards_per_node": None}})
+    assert dead_letters(run, "--create-indices")[1].startswith("otel-distro: 3 stored now; 0 refused")
+    run.outcome(60).check()
 
 
 def test_what_a_blocked_index_refuses_waits_until_it_is_open_and_the_rest_is_stored_at_once(run: Run) -> None:

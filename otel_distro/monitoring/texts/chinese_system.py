@@ -102,11 +102,15 @@ SYSTEM: Final = {
         summary="Collector {instance}：Elasticsearch 拒绝文档",
         description="最近 {window} 内，Elasticsearch 拒绝了 Collector {instance}（{job}） 的 {value} 个文档：{error_type}。",
         meaning="个别文档因其内容被拒绝，其余的通过。它们没有丢失：Collector 最近接收的内容都在它的磁盘上。",
-        causes=("某个字段的类型与索引不同：原来是数字，现在是文本", "索引模板缺失或比软件包旧"),
+        causes=(
+            "某个字段的类型与索引不同：原来是数字，现在是文本",
+            "索引模板缺失或比软件包旧",
+            "索引已关闭（`index_closed_exception`），或无法创建，例如分片数已达上限（`validation_exception`）：当天的文档全部被拒绝",
+        ),
         mend=(
             "在 Collector 旁运行 `otel-distro elasticsearch refused --taken STORAGE_DIR/taken`：显示每条记录及原因，并保存到一个索引。",
             "在服务中改字段名，或修改映射：当天的索引直接改，第二天起的改模板。",
-            "再次运行同一命令，不再被拒绝的记录就会存入。",
+            "再次运行同一命令，不再被拒绝的记录就会存入；加上 `--create-indices`，索引无法创建期间的记录也会存入。",
         ),
     ),
     "CollectorQueueFilling": Text(

@@ -137,11 +137,12 @@ SYSTEM: Final = {
         causes=(
             "a field that has another type than in the index: a text where there was a number",
             "an index template that is missing or older than the package",
+            "an index that is closed, or cannot be made as at the limit of shards (`validation_exception`): then all of a day is refused",
         ),
         mend=(
             "`otel-distro elasticsearch refused --taken STORAGE_DIR/taken` beside the Collector shows each record with the reason, and keeps it in an index.",
             "Rename the field in the service, or change the mapping: of the index now, of the template for the next day's.",
-            "The same command again stores what is no longer refused.",
+            "The same command again stores what is no longer refused; with `--create-indices` also what came while its index could not be made.",
         ),
     ),
     "CollectorQueueFilling": Text(
