@@ -218,6 +218,25 @@ def test_equal_lines_without_an_id_are_documents_of_their_own(agent: Agent) -> N
     assert [document.source["message"] for document in new] == ["same words"] * 10
 
 
+def test_lines_of_one_second_at_one_place_of_files_of_one_name_on_two_machines_are_documents_of_their_own(
+    agent: Agent, tmp_path: Path
+) -> None:
+    def start(machine: str, text: str) -> None:
+        """Have a service begin its file, on a machine with a Collector of its own."""
+        variables = {"LOG_GLOB": str(tmp_path / "*.log"), "INDEX_PREFIX": agent.prefix, "HOST_NAME": machine}
+        (tmp_path / "service.log").unlink(missing_ok=True)
+        with Agent(agent.binary, agent.elasticsearch, tmp_path / f"{machine} {text}", variables) as another:
+            (tmp_path / "service.log").write_text(line(timestamp="2026-11-24T09:00:00Z", message=text) + "\n")
+            wait_until(lambda: another.metric("otelcol_elasticsearch_docs_processed") == 1, what="an answer")
+
+    start("one", "of one")
+    start("one", "of another")
+    start("two", "of one")
+    agent.elasticsearch.refresh(agent.indices)
+    found = [document.source.get("message") for document in agent.stored()]
+    assert (found.count("of one"), found.count("of another")) == (2, 1)
+
+
 def test_what_arrived_is_never_overwritten(agent: Agent) -> None:
     agent.write(
         line(
