@@ -105,7 +105,7 @@ SYSTEM: Final = {
         causes=(
             "某个字段的类型与索引不同：原来是数字，现在是文本",
             "索引模板缺失或比软件包旧",
-            "索引已关闭（`index_closed_exception`），或无法创建，例如分片数已达上限（`validation_exception`）：当天的文档全部被拒绝",
+            "索引已关闭，或无法创建，例如分片数已达上限（`validation_exception`）：当天的文档全部被拒绝",
         ),
         mend=(
             "在 Collector 旁运行 `otel-distro elasticsearch refused --taken STORAGE_DIR/taken`：显示每条记录及原因，并保存到一个索引。",
