@@ -30,16 +30,22 @@ def quantile(q: float, by: str, buckets: str, window: str) -> str:
     return f"histogram_quantile({q:g}, {summed_rate(f'le, {by}', buckets, window)})"
 
 
-def grown(by: str, series: str, window: str) -> str:
+def grown(by: str, series: str, window: str, memory: str, up: str = "up") -> str:
     """Return by how much a counter of unwanted things grew, where it did.
 
     A counter that appears with its first count has no earlier value to grow from: its whole value is new. One that a
     scrape or two could not read is the same one as before: it was there at some time of the window before this one.
+    So is one that says what it said within `memory`, where its target (`up`) could not be read in that window at all.
     """
+    away = f"unless on (job, instance) (max_over_time({up}[{window}] offset {window}) == 1)"
     return (
         f"sum by ({by}) (increase({series}[{window}])) > 0\n"
         f"or\n"
-        f"sum by ({by}) ({series} unless last_over_time({series}[{window}] offset {window})) > 0"
+        f"sum by ({by}) (\n"
+        f"  {series}\n"
+        f"  unless last_over_time({series}[{window}] offset {window})\n"
+        f"  unless ({series} == last_over_time({series}[{memory}] offset {window}) {away})\n"
+        f") > 0"
     )
 
 

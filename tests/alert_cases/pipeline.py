@@ -111,6 +111,13 @@ CASES: Final = (
         {"18m": [credentials(401, "60")], "26m": QUIET},
     ),
     Case(
+        "no traffic",
+        "is quiet after a quarter of an hour in which nothing was read, over answers of long ago",
+        "CollectorCredentialsRefused",
+        {answers(401): "7x20 _x15 7x20", 'up{job="otel-collector",instance="app:8888"}': "1x20 _x15 1x20"},
+        {"37m": QUIET, "41m": QUIET, "50m": QUIET},
+    ),
+    Case(
         "fires",
         "fires when logs wait and what was sent stands still, though another exporter goes on",
         "LogPipelineStalled",

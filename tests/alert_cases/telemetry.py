@@ -9,6 +9,7 @@ from tests.alert_cases.model import QUIET, Case, Firing
 
 OVERFLOWS: Final = 'otel_distro_series_overflows_total{job="shop",instance="app:8000",instrument="signups"}'
 REJECTED: Final = 'otel_distro_rejected_total{job="shop",instance="app:8000",instrument="orders"}'
+UP: Final = 'up{job="shop",instance="app:8000"}'
 DROPPED: Final = 'otel_distro_log_lines_dropped_total{job="shop",instance="app:8000"}'
 
 
@@ -53,7 +54,7 @@ def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tupl
             "missing series",
             "is quiet where the counter is not there",
             alert,
-            {'up{job="shop",instance="app:8000"}': "1x60"},
+            {UP: "1x60"},
             {"40m": QUIET},
         ),
         Case(
@@ -69,6 +70,27 @@ def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tupl
             alert,
             {series: "7x20 stale _x25 3x60"},
             {"46m": QUIET, "52m": [firing("3")], "61m": [firing("3")]},
+        ),
+        Case(
+            "fires",
+            "fires when the service has begun again and counts as many as it did before",
+            alert,
+            {series: "7x20 stale _x25 7x60", UP: "1x110"},
+            {"46m": QUIET, "52m": [firing("7")], "61m": [firing("7")]},
+        ),
+        Case(
+            "no traffic",
+            "is quiet after an hour in which nothing was read, over a count of long ago",
+            alert,
+            {series: "7x20 _x60 7x40", UP: "1x20 _x60 1x40"},
+            {"83m": QUIET, "90m": QUIET, "99m": QUIET},
+        ),
+        Case(
+            "fires",
+            "fires after an hour in which nothing was read, over what was counted meanwhile",
+            alert,
+            {series: "7x20 _x60 9x40", UP: "1x20 0x60 1x40"},
+            {"83m": [firing("9")], "97m": QUIET},
         ),
         Case(
             "recovers",

@@ -12,7 +12,7 @@ FORMS = {
     "part_rate": part_rate("job", 'a_total{x="y"}', "a_total", "5m"),
     "share": share("job, endpoint", 'a_total{x="y"}', "a_total", "5m"),
     "quantile": quantile(0.95, "job", "a_bucket", "5m"),
-    "grown": grown("job", 'a_total{x="y"}', "15m"),
+    "grown": grown("job", 'a_total{x="y"}', "15m", "1d"),
     "or_nothing": or_nothing("job:a:rate5m", "job:a:rate5m", "1d"),
     "bound": f"a_bucket{{{bound(1.0)}}} + a_bucket{{{bound(0.25)}}}",
 }

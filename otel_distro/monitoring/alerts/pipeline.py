@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_distro.monitoring.model import Alert, Group, Unit
-from otel_distro.monitoring.objectives import MINUTE, RATE_WINDOW
+from otel_distro.monitoring.objectives import MEMORY, MINUTE, RATE_WINDOW
 from otel_distro.monitoring.parameters import Parameters, selector
 from otel_distro.monitoring.promql import grown
 
@@ -42,7 +42,7 @@ def _credentials(parameters: Parameters) -> Alert:
     labels = ("job", "instance", "server_address", "server_port", "http_response_status_code")
     return Alert(
         "CollectorCredentialsRefused",
-        grown(", ".join(labels), selector(ANSWERS, _UNKNOWN_TO_THEM), window),
+        grown(", ".join(labels), selector(ANSWERS, _UNKNOWN_TO_THEM), window, parameters.span(MEMORY)),
         "",
         "critical",
         labels,
@@ -106,7 +106,7 @@ def _refused(parameters: Parameters) -> Alert:
     window = parameters.span(15 * MINUTE)
     return Alert(
         "LogsRefusedByElasticsearch",
-        grown("job, instance, error_type", selector(DOCUMENTS, _REFUSED), window),
+        grown("job, instance, error_type", selector(DOCUMENTS, _REFUSED), window, parameters.span(MEMORY)),
         "",
         "warning",
         ("job", "instance", "error_type"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_distro.monitoring.model import Alert, Group, Unit
-from otel_distro.monitoring.objectives import MINUTE
+from otel_distro.monitoring.objectives import MEMORY, MINUTE
 from otel_distro.monitoring.parameters import Parameters
 from otel_distro.monitoring.promql import grown
 
@@ -12,7 +12,7 @@ _WINDOW = 15 * MINUTE
 
 def group(parameters: Parameters) -> Group:
     """Return the alerts on what the package counts of itself."""
-    window, series = parameters.span(_WINDOW), parameters.series
+    window, memory, series = parameters.span(_WINDOW), parameters.span(MEMORY), parameters.series
     overflows, rejected = series("otel_distro_series_overflows_total"), series("otel_distro_rejected_total")
     dropped = series("otel_distro_log_lines_dropped_total")
     return Group(
@@ -20,7 +20,7 @@ def group(parameters: Parameters) -> Group:
         (
             Alert(
                 "SeriesLimitReached",
-                grown("job, instrument", overflows, window),
+                grown("job, instrument", overflows, window, memory, series("up")),
                 "",
                 "warning",
                 ("job", "instrument"),
@@ -34,7 +34,7 @@ def group(parameters: Parameters) -> Group:
             ),
             Alert(
                 "TelemetryRejected",
-                grown("job, instrument", rejected, window),
+                grown("job, instrument", rejected, window, memory, series("up")),
                 "",
                 "warning",
                 ("job", "instrument"),
@@ -46,7 +46,7 @@ def group(parameters: Parameters) -> Group:
             ),
             Alert(
                 "LogLinesDropped",
-                grown("job, instance", dropped, window),
+                grown("job, instance", dropped, window, memory, series("up")),
                 "",
                 "critical",
                 ("job", "instance"),
