@@ -209,6 +209,16 @@ def test_a_line_that_is_no_json_object_is_kept_as_text(agent: Agent, text: str) 
     assert len(document["log_id"]) == 64
 
 
+def test_a_line_that_is_no_document_keeps_its_indentation_and_one_that_is_has_need_of_none(agent: Agent) -> None:
+    before = {document.id for document in agent.stored()}
+    document = line(timestamp=MOMENT, message="indented")
+    agent.write('  File "shop.py", line 7', f"  {document}  ", name="indented.log")
+    assert agent.tcp("\tat shop.Orders(Orders.java:7)", f" \t{document}\r")
+    agent.wait_for(len(before) + 4)
+    told = sorted(found.source["message"] for found in agent.stored() if found.id not in before)
+    assert told == ["\tat shop.Orders(Orders.java:7)", '  File "shop.py", line 7', "indented", "indented"]
+
+
 def test_equal_lines_without_an_id_are_documents_of_their_own(agent: Agent) -> None:
     before = {document.id for document in agent.stored()}
     agent.write(*["same words"] * 5, name="equal.log")
