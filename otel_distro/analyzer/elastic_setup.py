@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_session import Session
+from otel_distro.errors import StoreError
 
 INSTALLED: Final = "installed"
 UPDATED: Final = "updated"
@@ -20,7 +22,8 @@ def install(address: Address, templates: dict[str, dict[str, Any]]) -> Iterator[
     cluster privilege `manage_index_templates`.
 
     Raises:
-        StoreError: the server cannot be reached or refuses; what was yielded before is done.
+        StoreError: the server cannot be reached or refuses; what was yielded before is done. Or all is done, and a
+            template of somebody else's takes the place of one.
     """
     for name, template in templates.items():
         session = Session(address, name)
@@ -28,6 +31,17 @@ def install(address: Address, templates: dict[str, dict[str, Any]]) -> Iterator[
             yield name, _install(session, name, template)
         finally:
             session.close()
+    session = Session(address, "*")
+    try:
+        others = session.ask(lambda client: client.indices.get_index_template())["index_templates"]
+    finally:
+        session.close()
+    for name, template in templates.items():
+        if stronger := _stronger(template, others):
+            raise StoreError(
+                f"index template {name} is installed at {address.url}, but {stronger} takes its place: "
+                f"give that one a priority below {template['priority']}, or patterns of its own"
+            )
 
 
 def _install(session: Session, name: str, template: dict[str, Any]) -> str:
@@ -36,6 +50,16 @@ def _install(session: Session, name: str, template: dict[str, Any]) -> str:
     if before is None:
         return INSTALLED
     return UNCHANGED if _installed(session, name) == before else UPDATED
+
+
+def _stronger(template: dict[str, Any], others: list[dict[str, Any]]) -> str | None:
+    """Return which template a new index has in the place of this one, or None: the highest priority alone counts."""
+    index = template["index_patterns"][0].replace("*", "2026.11.24")
+    for other in others:
+        priority, patterns = other["index_template"].get("priority", 0), other["index_template"]["index_patterns"]
+        if priority > template["priority"] and any(fnmatchcase(index, pattern) for pattern in patterns):
+            return f"{other['name']} with its priority {priority}"
+    return None
 
 
 def _installed(session: Session, name: str) -> Any:

@@ -91,6 +91,16 @@ def test_a_node_alone_is_green_and_fields_of_the_users_own_are_added(
     elasticsearch_server.request("DELETE", f"/_component_template/{prefix}@custom")
 
 
+def test_setup_names_a_template_that_takes_the_place_of_ours(elasticsearch_server: Elasticsearch, prefix: str) -> None:
+    other = {"index_patterns": ["x-*", f"{prefix[:-1]}*"], "priority": 600}
+    elasticsearch_server.request("PUT", f"/_index_template/all-of-{prefix}", other)
+    answer = _run("elasticsearch", "setup", "--url", elasticsearch_server.url, "--index-prefix", prefix)
+    elasticsearch_server.request("DELETE", f"/_index_template/all-of-{prefix}")
+    assert (answer.returncode, answer.stdout.count(" installed\n")) == (2, 2)
+    assert f"but all-of-{prefix} with its priority 600 takes its place: give that one a priority" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
