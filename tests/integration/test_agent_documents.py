@@ -320,7 +320,9 @@ def test_a_record_that_has_a_number_alone_for_its_level_gets_the_name(agent: Age
     assert document["level"] == level
 
 
-@pytest.mark.parametrize(("level", "tagged"), [("Error", True), ("FATAL2", True), ("Critical", True), ("Warn", False)])
+@pytest.mark.parametrize(
+    ("level", "tagged"), [("Error", True), ("FATAL2", True), ("Critical", True), ("ERR", True), ("Warn", False)]
+)
 def test_a_record_that_has_a_text_alone_for_its_severity_is_tagged_as_a_line_is(
     agent: Agent, level: str, tagged: bool
 ) -> None:
