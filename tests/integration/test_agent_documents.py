@@ -219,6 +219,16 @@ def test_a_line_that_is_no_document_keeps_its_indentation_and_one_that_is_has_ne
     assert told == ["\tat shop.Orders(Orders.java:7)", '  File "shop.py", line 7', "indented", "indented"]
 
 
+def test_compressed_files_are_not_read(agent: Agent) -> None:
+    before = len(agent.stored())
+    for kind in ("gz", "bz2", "xz", "zst", "lz4"):
+        agent.write(f"binary {kind}", name=f"app.log.2.{kind}")
+    agent.write("behind", name="behind.log")  # files are looked for all at once
+    new = [found.source["message"] for found in agent.wait_for(before + 1)]
+    assert new.count("behind") == 1
+    assert not [text for text in new if text.startswith("binary")]
+
+
 def test_equal_lines_without_an_id_are_documents_of_their_own(agent: Agent) -> None:
     before = {document.id for document in agent.stored()}
     agent.write(*["same words"] * 5, name="equal.log")
