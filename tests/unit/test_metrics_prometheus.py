@@ -17,7 +17,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from otel_distro.metrics.prometheus import OPENMETRICS, TEXT, chosen_format
+from otel_distro.metrics import prometheus
+from otel_distro.metrics.families import GAUGE, Family
+from otel_distro.metrics.label_texts import LabelTexts
+from otel_distro.metrics.prometheus import OPENMETRICS, TEXT, chosen_format, page_text
 from otel_distro.metrics.reader import PrometheusReader
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -99,6 +102,18 @@ def test_an_up_down_counter_and_a_set_gauge_are_gauges(page: Page) -> None:
     page.meter.create_gauge("level").set(2.5)
     page.meter.create_observable_gauge("seen", [lambda _: [Observation(4, {"a": "b"})]])
     assert page.samples() == {("in_flight", ()): -2, ("level", ()): 2.5, ("seen", (("a", "b"),)): 4}
+
+
+def test_sums_beyond_the_largest_number_stand_on_the_page_in_the_words_of_the_format(page: Page) -> None:
+    other = page.provider.get_meter("second")
+    for name, amount in (("up", 1e308), ("down", -1e308), ("both", 1e308)):
+        for meter, sign in ((page.meter, 1), (other, -1 if name == "both" else 1)):
+            instrument = meter.create_up_down_counter(name)
+            for _ in range(2):
+                instrument.add(sign * amount)
+    for accepted in (TEXT, OPENMETRICS):
+        lines = page.reader.page(accepted).decode().splitlines()
+        assert [line for line in lines if not line.startswith("#")] == ["up +Inf", "down -Inf", "both NaN"]
 
 
 def test_two_scopes_with_one_name_and_different_labels_keep_their_own_labels(page: Page) -> None:
@@ -206,8 +221,18 @@ def test_target_info_carries_the_resource() -> None:
     reader = PrometheusReader()
     provider = MeterProvider([reader], resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
     provider.get_meter("a").create_counter("jobs").add(1)
-    assert 'target_info{service_name="shop"} 1' in reader.page().decode()
-    assert "# TYPE target info" in reader.page(OPENMETRICS).decode()
+    assert '# TYPE target_info gauge\ntarget_info{service_name="shop"} 1\n' in reader.page().decode()
+    assert '# TYPE target info\ntarget_info{service_name="shop"} 1\n' in reader.page(OPENMETRICS).decode()
+    provider.shutdown()
+
+
+def test_the_target_info_of_a_registry_does_not_stand_beside_that_of_the_resource() -> None:
+    registry = CollectorRegistry(target_info={"service_name": "another"})
+    reader = PrometheusReader(registries=(registry,))
+    provider = MeterProvider([reader], resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
+    for accepted in (TEXT, OPENMETRICS):
+        lines = [line for line in reader.page(accepted).decode().splitlines() if line.startswith("target_info")]
+        assert lines == ['target_info{service_name="shop"} 1']
     provider.shutdown()
 
 
@@ -268,6 +293,40 @@ def test_metrics_of_prometheus_client_stand_on_the_page_unless_their_name_is_tak
     assert samples["jobs_total", ()] == 1
     assert caplog.text.count("has a name that an OpenTelemetry instrument has") == 1
     page.provider.shutdown()
+
+
+def test_a_registry_of_the_applications_own_kind_stands_on_the_page() -> None:
+    class Own:
+        def collect(self) -> Iterator[GaugeMetricFamily]:
+            yield GaugeMetricFamily("rows", "", 7)
+
+    page = Page(registries=(Own(),))
+    assert page.samples() == {("rows", ()): 7}
+    page.provider.shutdown()
+
+
+def test_openmetrics_says_the_unit_that_a_name_ends_in_and_the_text_format_has_no_word_for_it(page: Page) -> None:
+    page.meter.create_histogram("wait", "s", explicit_bucket_boundaries_advisory=[1]).record(1)
+    page.meter.create_counter("http_requests", "{request}").add(1)
+    units = [line for line in page.reader.page(OPENMETRICS).decode().splitlines() if line.startswith("# UNIT")]
+    assert units == ["# UNIT wait_seconds seconds"]
+    assert "# UNIT" not in page.reader.page(TEXT).decode()
+
+
+def test_a_description_of_several_lines_is_one_line_of_the_page(page: Page) -> None:
+    page.meter.create_counter("jobs", description='of "a\\b"\nand more').add(1)
+    assert '# HELP jobs_total of "a\\\\b"\\nand more\n' in page.reader.page(TEXT).decode()
+    assert '# HELP jobs of \\"a\\\\b\\"\\nand more\n' in page.reader.page(OPENMETRICS).decode()
+
+
+def test_texts_of_labels_are_held_for_as_many_series_as_the_last_page_showed(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = LabelTexts()
+    monkeypatch.setattr(prometheus, "_texts", texts)
+    families = [Family("level", GAUGE, "", "", series={(("number", str(number)),): 1.0 for number in range(25_000)})]
+    page_text(families, None, openmetrics=False)
+    assert len(texts) == 25_000
+    page_text([], None, openmetrics=False)
+    assert len(texts) == 0
 
 
 def test_an_empty_page_is_valid_in_both_formats(page: Page) -> None:
