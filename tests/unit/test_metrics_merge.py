@@ -178,6 +178,11 @@ def test_the_memory_of_this_process_counts_beside_the_folder(tmp_path: Path, two
     store.cells(COUNTER, ())[0] = 5
     assert samples(Merger(store, tmp_path)) == {("hits_total", ()): 7}
     assert samples(Merger(store)) == {("hits_total", ()): 5}
+    assert samples(Merger(store, tmp_path / "gone")) == {("hits_total", ()): 5}
+
+
+def test_a_process_that_has_measured_nothing_has_a_page_where_the_folder_has_gone(tmp_path: Path) -> None:
+    assert samples(merger(tmp_path / "gone")) == {}
 
 
 def test_a_series_that_no_file_has_any_more_is_forgotten(tmp_path: Path) -> None:
@@ -223,6 +228,18 @@ def test_what_living_processes_declare_otherwise_than_ended_ones_is_shown(
     assert caplog.text == ""
     after.die()
     assert samples(reader)["took_count", (("kind", "a"),)] in (3, 6)
+
+
+def test_what_a_process_declared_while_it_lived_gives_way_at_the_page_after_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = merger(tmp_path)
+    for number, bound in enumerate((1.0, 2.0)):
+        worker = Worker(tmp_path, f"{number}-x")
+        worker.put(Stream("took", streams.HISTOGRAM, "", "", (bound,)), [1, 1, 0])
+        assert samples(reader)["took_bucket", (("le", str(bound)),)] == 1
+        worker.die()
+    assert caplog.text == ""
 
 
 def test_two_living_processes_with_other_bounds_are_one_warning(
@@ -411,6 +428,7 @@ def test_a_damaged_file_is_skipped_with_one_warning_and_counted(
 def test_the_page_says_how_many_files_it_skipped_and_how_many_processes_live(tmp_path: Path) -> None:
     worker = Worker(tmp_path, "5-alive")
     (tmp_path / "7.cells").write_text("x")
+    (tmp_path / "README").write_text("somebody else's")
     families = Families()
     merger(tmp_path).add_to(families, scope_labels=False)
     own = {family.name: family.series for family in families}
@@ -557,6 +575,7 @@ def test_a_folder_that_goes_leaves_the_page_of_this_process(tmp_path: Path, capl
             assert samples(reader) == {("hits_total", ()): amount}
     assert len(caplog.messages) == 1
     assert str(folder) in caplog.messages[0]
+    assert samples(Merger(store, folder)) == {("hits_total", ()): 3}, "whose first page comes after that"
     store.close()
 
 
