@@ -206,7 +206,8 @@ class Documents:
         info = record.exc_info
         error = info[1] if isinstance(info, tuple) and len(info) == 3 else info
         if isinstance(error, BaseException):
-            document["exc_info"] = self._text(traceback_of(error, info[2] if isinstance(info, tuple) else None))
+            trace = info[2] if isinstance(info, tuple) else error.__traceback__
+            document["exc_info"] = self._text(traceback_of(error, trace))
             document["error_type"] = type_name(type(error))
             document["error_message"] = self._text(text_of(error, self.limit))
         elif record.exc_text:  # a record from another process: its exception came as text

@@ -279,6 +279,13 @@ def test_an_exception_without_text_is_still_logged() -> None:
     assert "UnprintableError" in document["exc_info"]
 
 
+def test_an_exception_that_stands_on_a_record_by_itself_is_told_like_any_other() -> None:
+    error = caught(raise_(KeyError("order 7")))[1]
+    document = document_of("m", exc_info=error)
+    assert (document["message"], document["error_type"], document["error_message"]) == ("m", "KeyError", "'order 7'")
+    assert "in run\n" in document["exc_info"], "with its traceback"
+
+
 def test_a_traceback_that_came_as_text_is_kept() -> None:
     record = record_of()
     record.exc_text = "Traceback: ValueError: x"
