@@ -171,6 +171,28 @@ def test_the_longest_texts_are_cut_and_say_how_much_is_missing() -> None:
     assert len(line) > LIMIT * 0.9
 
 
+def test_a_long_text_is_cut_to_what_the_short_ones_leave() -> None:
+    short = {f"note{number}": "n" * 100 for number in range(15)}
+    for long in ("x" * 10_000, ["x" * 5_000, "y" * 5_000]):
+        line, document = encoded({"message": "m", **short, "long": long}, LIMIT)
+        assert {name: document[name] for name in short} == short
+        assert "extra_cut" not in document
+        assert len(line) > LIMIT * 0.9
+
+
+def test_one_extra_that_takes_more_than_a_quarter_of_the_line_goes_before_the_others() -> None:
+    numbers = {f"numbers{number}": [1] * size for number, size in enumerate((700, 100, 100))}
+    document = encoded({"message": "m", **numbers, "more": [2] * 1_500}, LIMIT)[1]
+    assert document == {"message": "m", "numbers1": [1] * 100, "numbers2": [1] * 100, "extra_cut": 2}
+
+
+def test_what_is_left_when_extras_had_to_go_is_never_above_the_limit() -> None:
+    for last in range(0, 200, 2):
+        numbers = {f"numbers{number}": [1] * 480 for number in range(4)}
+        line, _ = encoded({"message": "m", **numbers, "last": [1] * last, "big": [1] * LIMIT}, LIMIT)
+        assert len(line) <= LIMIT
+
+
 def test_what_does_not_fit_is_counted() -> None:
     document = encoded({"message": "m", "numbers": list(range(100_000)), "other": 1}, LIMIT)[1]
     assert document == {"message": "m", "other": 1, "extra_cut": 1}
