@@ -91,10 +91,6 @@ class Families:
     def __iter__(self) -> Iterator[Family]:
         return iter(self._by_name.values())
 
-    def names(self) -> set[str]:
-        """Return every family and sample name that is taken."""
-        return {*self._by_name, *self._owner}
-
     def family(self, described: Family, instrument: str, *, lives: bool = True) -> Family | None:
         """Return the family to put an instrument's series into; None where its name is another kind's already.
 
