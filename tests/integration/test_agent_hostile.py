@@ -46,8 +46,13 @@ def came(agent: Agent) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
         )
         stored = {document.id: document.source for document in agent.stored()}
         # What was taken says of each what was sent, to the last field.
-        wait_until(lambda: stored.keys() <= taken(agent).keys(), what="what was taken")
-        found = taken(agent)
+        found: dict[str, list[str]] = {}
+
+        def all_taken() -> bool:
+            found.update(taken(agent))
+            return stored.keys() <= found.keys()
+
+        wait_until(all_taken, what="what was taken")
         for name, source in stored.items():
             assert source in map(json.loads, found[name]), name
         return list(stored.values())
