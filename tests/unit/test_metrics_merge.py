@@ -579,6 +579,17 @@ def test_a_folder_that_goes_leaves_the_page_of_this_process(tmp_path: Path, capl
     store.close()
 
 
+def test_a_process_whose_file_was_removed_is_still_one_that_lives(tmp_path: Path) -> None:
+    store = CellStore(lambda: CellFile(tmp_path / "1-me.cells"))
+    store.cells(COUNTER, ())[0] = 1
+    (tmp_path / "1-me.cells").unlink()
+    families = Families()
+    Merger(store, tmp_path).add_to(families, scope_labels=False)
+    own = {family.name: family.series for family in families}
+    assert (own["otel_distro_processes"], own["hits"]) == ({(): 1}, {(): 1})
+    store.close()
+
+
 def test_reading_keeps_no_descriptor_of_files_that_have_gone(tmp_path: Path) -> None:
     reader = merger(tmp_path)
 

@@ -74,6 +74,19 @@ def test_a_measurement_in_a_sampled_span_is_an_exemplar_of_its_bucket() -> None:
 
 
 @pytest.mark.usefixtures("_recording")
+def test_a_distribution_that_is_not_shown_gives_no_exemplar_to_the_one_that_is() -> None:
+    reader, provider = made()
+    shown = provider.get_meter("a").create_histogram("wait", explicit_bucket_boundaries_advisory=[1, 5])
+    other = provider.get_meter("b").create_histogram("wait", explicit_bucket_boundaries_advisory=[50])
+    shown.record(0.5)
+    other.record(30)
+    with TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False).get_tracer("a").start_as_current_span("work"):
+        other.record(30)
+    assert exemplars(reader) == {}
+    provider.shutdown()
+
+
+@pytest.mark.usefixtures("_recording")
 def test_outside_of_a_sampled_span_there_is_no_exemplar() -> None:
     reader, provider = made()
     counter = provider.get_meter("a").create_counter("jobs")
