@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,9 +56,23 @@ def test_a_file_handler_goes_on_after_logging_shutdown(logger: logging.Logger, t
     handler = JsonFileHandler(tmp_path / "x.log")
     logger.addHandler(handler)
     logger.info("one")
+    opened = handler._file._descriptor
     handler.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened)
     logger.info("two")
     assert len(lines(tmp_path / "x.log")) == 2
+
+
+def test_a_record_of_which_no_line_can_be_made_is_counted(logger: logging.Logger, tmp_path: Path) -> None:
+    class Gone(JsonFormatter):
+        def line(self, record: logging.LogRecord) -> bytes:
+            raise TypeError("'NoneType' object is not callable")  # as at the interpreter's end
+
+    handler = JsonFileHandler(tmp_path / "x.log", Gone(DOCUMENTS))
+    logger.addHandler(handler)
+    logger.info("one")
+    assert handler.dropped == 1
 
 
 def test_a_full_disk_warns_once_and_counts(
