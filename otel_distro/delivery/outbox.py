@@ -114,9 +114,10 @@ class Outbox(Closing):
         least = self._batch if rung else 1
         while len(self._queue) >= least or (self._queue and self._bytes > REQUEST_LIMIT):
             left -= self._send_next()
-            # A timer's batch is followed by full ones only; a question is about what was there when it came.
-            if not everything or left <= 0:
-                least = self._batch
+            if not everything:
+                least = self._batch  # a timer's batch is followed by full ones only
+            elif left <= 0:
+                return  # a question is about what was there when it came; for what has come since the bell has rung
 
     def _send_next(self) -> int:
         batch: list[Any] = []

@@ -84,6 +84,15 @@ def test_a_timer_sends_what_is_less_than_a_batch() -> None:
     outbox.end()
 
 
+def test_a_batch_that_is_full_waits_for_no_timer() -> None:
+    exporter = Exporter()
+    outbox = outbox_of(exporter)
+    for number in range(3):
+        outbox.put(number)
+    wait_until(lambda: exporter.items == [0, 1, 2], 60, what="a full batch")
+    outbox.end()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 8), st.integers(1, 3), st.integers(1, 300), st.booleans())
 def test_each_item_is_sent_or_counted(batch: int, capacity: int, threads: int, number: int, failing: bool) -> None:
@@ -169,6 +178,30 @@ def test_an_exporter_that_hangs_does_not_hold_the_end_and_its_batch_is_counted_o
     exporter.gate.set()
     outbox._worker.join(10)
     assert outbox.ledger.dropped == 5
+
+
+def test_a_flush_is_over_when_what_was_there_is_sent_though_as_much_has_come_meanwhile() -> None:
+    class Busy(Exporter):
+        def export(self, batch: list[Any]) -> Result:
+            result = super().export(batch)
+            for _ in range(0 if stop.is_set() else 3):
+                outbox.put("more")
+            return result
+
+    stop, exporter = threading.Event(), Busy()
+    outbox = outbox_of(exporter, batch=3, capacity=100)
+    exporter.gate.clear()
+    for number in range(7):
+        outbox.put(number)
+    exporter.gate.set()
+    try:
+        assert outbox.flush(60)
+        sent = len(exporter.items)
+        wait_until(lambda: len(exporter.items) > sent + 10, 60, what="what came meanwhile")
+    finally:
+        stop.set()
+        outbox.end()
+    assert outbox.ledger.dropped == 0
 
 
 def test_after_an_end_that_is_none_it_goes_on() -> None:
