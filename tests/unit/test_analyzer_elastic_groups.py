@@ -66,6 +66,14 @@ def test_the_largest_stay_however_many_come() -> None:
     assert [group["count"] for group in _kept(3, [_bucket(n) for n in range(5_000)])] == [4999, 4998, 4997]
 
 
+def test_groups_that_are_too_many_are_not_held() -> None:
+    largest = LargestGroups(5)
+    for page in range(10):
+        largest.add([_bucket(number, logger=f"{page}") for number in range(1_000)])
+        assert len(largest._buckets) <= 1_005
+    assert [group["count"] for group in largest.groups(_no_messages)] == [999] * 5
+
+
 def test_a_group_has_its_first_and_last_time_and_the_message_of_the_last() -> None:
     largest = LargestGroups(1)
     largest.add([_bucket(2, last=123456, log_id="abc", line=3)])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Self
 
-from otel_distro.analyzer.elastic_refused import Letter, parts
+from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_refused import DeadLetters, Letter, parts
 from otel_distro.analyzer.taken import Record
+from otel_distro.errors import StoreError
 
 
 def letter(status: int, document: str = "{}", reason: str = "") -> Letter:
@@ -20,6 +24,65 @@ def letter(status: int, document: str = "{}", reason: str = "") -> Letter:
 @pytest.mark.parametrize(("status", "refused"), [(0, False), (200, False), (201, False), (400, True), (409, False)])
 def test_what_is_there_already_is_not_refused(status: int, refused: bool) -> None:
     assert letter(status).refused is refused
+
+
+class Server:
+    """Answers like Elasticsearch: it has no record yet, and takes or refuses one with `status`."""
+
+    address = Address("http://es:9200")
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.created: list[dict[str, Any]] = []
+
+    def ask(self, question: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return question(self)
+
+    def mget(self, docs: list[Any]) -> dict[str, Any]:
+        return {"docs": [{"found": False} for _ in docs]}
+
+    def bulk(self, operations: list[str], refresh: bool) -> dict[str, Any]:
+        actions = [json.loads(line)["create"] for line in operations[::2]]
+        self.created += actions
+        kept = actions[0]["_index"].startswith("rejected-")
+        error = {"type": "kind", "reason": "so", "caused_by": {"reason": "because"}}
+        told = {"status": 201} if kept or self.status < 300 else {"status": self.status, "error": error}
+        return {"items": [{"create": {**action, **told}} for action in actions]}
+
+
+class Sent(Record):
+    def document(self) -> str:
+        return "{}"
+
+
+def sent_again(server: Server) -> list[Letter]:
+    letters = DeadLetters(server.address, "python-app")
+    letters._session = server  # type: ignore[assignment]
+    return list(letters.send_missing([Sent("python-app-1", "r-1", 0, b"")]))
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_is_refused_for_what_is_in_it_is_kept_with_the_reason(status: int) -> None:
+    server = Server(status)
+    [letter] = sent_again(server)
+    assert (letter.refused, letter.status, letter.kind, letter.reason) == (True, status, "kind", "so: because")
+    assert [action["_index"] for action in server.created] == ["python-app-1", "rejected-python-app-1"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 502, 503, 504])
+def test_what_may_be_better_another_time_is_no_refusal_and_is_not_kept(status: int) -> None:
+    server = Server(status)
+    with pytest.raises(StoreError, match=rf"does not take a document into python-app-1 at present \({status}\)"):
+        sent_again(server)
+    assert [action["_index"] for action in server.created] == ["python-app-1"]
+
+
+@pytest.mark.parametrize("status", [201, 409])
+def test_what_is_stored_now_or_was_meanwhile_is_not_kept(status: int) -> None:
+    server = Server(status)
+    [letter] = sent_again(server)
+    assert not letter.refused
+    assert len(server.created) == 1
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.floats(allow_nan=False)), st.text())

@@ -134,6 +134,35 @@ def test_a_document_without_a_log_id_is_known_by_its_own_name() -> None:
     assert _names(followed.new()) == []
 
 
+def test_a_record_that_stands_in_two_indices_is_shown_once() -> None:
+    server = Server()
+    followed = _followed(server)
+    followed.latest(1)
+    server.add("a", 0)
+    server.hits.append({**server.hits[0], "_index": "another"})
+    assert _names(followed.new()) == ["a"]
+
+
+def test_of_ten_minutes_of_documents_the_latest_half_minute_is_asked_for_and_remembered() -> None:
+    server, asked = Server(), list[str]()
+
+    def ask(query: Query) -> Iterator[dict[str, Any]]:
+        for hit in server.ask(query):
+            asked.append(hit["_id"])
+            yield hit
+
+    for number in range(600):
+        server.add(f"{number:04}", number - 600)
+    followed = FollowedDocuments(ask, (), server.now)
+    assert len(followed.latest(10)) == 10
+    assert len(asked) < 60
+    for number in range(100):
+        server.clock += timedelta(seconds=1)
+        server.add(f"new {number:03}", number)
+        assert _names(followed.new()) == [f"new {number:03}"]
+    assert len(followed._seen) < 60
+
+
 @given(st.lists(st.lists(st.floats(-29, 0), max_size=5), max_size=20))
 def test_each_document_that_is_at_most_29_seconds_late_is_shown_exactly_once(looks: list[list[float]]) -> None:
     server, shown = Server(), list[str]()

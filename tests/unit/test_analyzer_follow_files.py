@@ -54,6 +54,26 @@ def test_a_line_is_given_when_it_is_whole_also_one_that_was_half_at_the_start(pa
     files.close()
 
 
+@pytest.mark.parametrize("begun", ["", "half"], ids=["empty", "half a line"])
+def test_the_first_line_of_a_file_is_given_when_it_is_whole(tmp_path: Path, begun: str) -> None:
+    path = tmp_path / "new.log"
+    path.write_text(begun)
+    _write(tmp_path / "new.log.1", "older")  # an empty file alone is none to look at
+    files = FollowedFiles(str(path))
+    _write(path, " and half", "next")
+    assert _new(files) == [f"{begun} and half", "next"]
+    files.close()
+
+
+def test_a_moment_without_any_file_as_in_a_rotation_ends_nothing(path: Path, files: FollowedFiles) -> None:
+    _write(path, "a")
+    path.rename(path.with_name("elsewhere"))
+    assert _new(files) == ["a"]
+    assert _new(files) == []
+    _write(path, "b")
+    assert _new(files) == ["b"]
+
+
 def test_a_file_that_is_renamed_is_read_to_its_end_and_the_new_one_from_its_beginning(
     path: Path, files: FollowedFiles
 ) -> None:
