@@ -48,6 +48,36 @@ def test_each_reason_is_counted(ledger: Ledger, otel_metrics: RecordedMetrics) -
     assert ledger.dropped == 10
 
 
+def test_what_the_full_queue_drops_is_counted_while_nothing_arrives(
+    ledger: Ledger, otel_metrics: RecordedMetrics
+) -> None:
+    for number in range(1, 4):
+        ledger.drop(FULL)
+        assert otel_metrics.value(NAME, reason=FULL) == number
+
+
+def test_what_a_receiver_takes_in_part_is_told_once_with_its_reason_and_when_it_takes_all_again(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        ledger.arrived(2, "too old")
+    assert [message.partition(":")[0] for message in told(caplog)] == ["here"]
+    assert "does not take log records (partial success: too old)" in told(caplog)[0]
+    other = Ledger("traces", "here:4318", ledger._outages)
+    other.arrived(1)
+    assert "does not take spans (partial success: no reason given)" in told(caplog)[1]
+    ledger.arrived()
+    other.arrived()
+    assert told(caplog)[2].endswith("dropped meanwhile: 6 log records, 1 spans")
+
+
+def test_what_fails_while_the_process_ends_is_counted_and_left_to_its_last_line(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.failed(3, "refused", reachable=False, told=False)
+    assert (ledger.dropped, ledger.why, told(caplog)) == (3, "refused", [])
+
+
 def test_threads_lose_no_count(ledger: Ledger, otel_metrics: RecordedMetrics) -> None:
 
     def drop() -> None:
@@ -63,10 +93,14 @@ def test_threads_lose_no_count(ledger: Ledger, otel_metrics: RecordedMetrics) ->
     assert ledger.dropped == otel_metrics.value(NAME, reason=FULL) == 16_000
 
 
-def test_counting_within_counting_does_not_hang(ledger: Ledger) -> None:
+def test_counting_within_counting_does_not_hang_and_is_made_up_for(
+    ledger: Ledger, otel_metrics: RecordedMetrics
+) -> None:
     with ledger._publishing:  # as where a signal's handler interrupts it
         ledger.drop(EXIT)
     assert ledger.dropped == 1
+    ledger.arrived()
+    assert otel_metrics.value(NAME, reason=EXIT) == 1
 
 
 def test_an_outage_is_one_warning_and_one_line_at_its_end(
@@ -97,7 +131,11 @@ def test_what_a_batch_arrived_beside_is_told_when_the_queue_was_full(
 
 def test_a_forked_child_publishes_only_its_own(ledger: Ledger) -> None:
     ledger._dropped[FULL] = 5  # counted, and not yet published
+    ledger._publishing.acquire()  # as another thread has it at the moment of the fork
     child = os.fork()
     if child == 0:
-        os._exit(0 if ledger._published == ledger._dropped else 1)
+        begun = ledger._published == ledger._dropped
+        ledger.drop(FULL)
+        os._exit(0 if begun and ledger._published[FULL] == 6 else 1)
+    ledger._publishing.release()
     assert os.waitpid(child, 0)[1] == 0
