@@ -257,6 +257,24 @@ def test_middleware_of_the_application_is_inside_of_the_measurement() -> None:
     assert status_of(found, "GET", "/api/orders/<int:id>", "200") == 1
 
 
+def test_an_application_of_wsgi_in_the_place_of_a_response_answers_and_is_counted() -> None:
+    app = shop()
+
+    @app.after_request
+    def replaced(_: Response) -> Any:
+        def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("202 ACCEPTED", [("Content-Type", "text/plain")])
+            return [b"later"]
+
+        return plain
+
+    with reading() as found:
+        answer = app.test_client().get("/teapot")
+        assert (answer.status_code, answer.data) == (202, b"later")
+    assert status_of(found, "GET", "/teapot", "202") == 1
+    assert found.sum("http_response_size", method="GET", endpoint="/teapot") == 5
+
+
 def test_a_file_is_counted_with_its_size(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     path.write_bytes(b"x" * 5000)
