@@ -259,6 +259,7 @@ def test_middleware_of_the_application_is_inside_of_the_measurement() -> None:
 
 def test_an_application_of_wsgi_in_the_place_of_a_response_answers_and_is_counted() -> None:
     app = shop()
+    app.config["PROPAGATE_EXCEPTIONS"] = True
 
     @app.after_request
     def replaced(_: Response) -> Any:
