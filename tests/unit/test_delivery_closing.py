@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from time import monotonic
 
@@ -86,6 +87,20 @@ def test_the_end_of_a_process_waits_for_nothing_that_the_application_has_ended()
     work.close()
     assert monotonic() - begin < 20
     assert (work.done, work.given_up, exporter.shutdowns) == ([True], 0, 1)
+
+
+def test_an_end_that_is_none_gives_up_what_was_not_done_and_leaves_no_deadline_behind() -> None:
+    work = Work(Exporter(), limit=20)
+    work.hurry(monotonic())
+    child = os.fork()
+    if child == 0:
+        os._exit(work.sender._attempts.ending)
+    assert os.waitpid(child, 0)[1] == 0, "a child is in no hurry for its parent"
+    assert work.sender._attempts.ending
+    work.wait(monotonic())
+    assert (work.done, work.given_up, work.sender._attempts.ending) == ([], 1, False)
+    work.gate.set()
+    work.end()
 
 
 def test_a_flush_says_whether_all_is_done() -> None:

@@ -334,6 +334,30 @@ def test_a_servers_own_file_wrapper_reaches_it_as_it_is(recorder: Recorder, tmp_
     assert len(recorder.records) == 1
 
 
+def test_a_file_that_is_asked_for_by_head_is_counted_without_a_byte(recorder: Recorder, tmp_path: Any) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "100")])
+        body: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
+        return body
+
+    server = Server(recorder, application, **{"wsgi.file_wrapper": FileWrapper, "REQUEST_METHOD": "HEAD"})
+    assert recorder.records == [("HEAD", "/items/<id>", 200, 0)]
+    server.body.close()
+
+
+@pytest.mark.parametrize("length", ["", "12a", "-3", "1.5"])
+def test_a_length_that_is_no_number_reaches_the_server_and_the_bytes_are_counted(
+    recorder: Recorder, length: str
+) -> None:
+    server = Server(recorder, answering(b"abc", b"de", headers=[("Content-Length", length)]))
+    assert server.send() == b"abcde"
+    assert server.header("Content-Length") == [length]
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+
+
 def test_a_file_of_unknown_length_is_counted_as_it_is_read(recorder: Recorder, tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100)
