@@ -173,6 +173,11 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
+def _in_a_writable(folder: Path) -> Path:
+    folder.parent.chmod(0o777)
+    return folder
+
+
 def _gone(folder: Path) -> Path:
     return folder.with_name("gone")
 
@@ -183,7 +188,7 @@ def _file(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("doubtful", [_link, _writable, _gone, _file])
+@pytest.mark.parametrize("doubtful", [_link, _writable, _in_a_writable, _gone, _file])
 def test_an_inherited_folder_that_is_no_folder_of_this_user_alone_is_not_joined(
     doubtful: Callable[[Path], Path], members: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

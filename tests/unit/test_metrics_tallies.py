@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from decimal import Decimal
+from time import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -196,6 +197,26 @@ def test_a_gauge_keeps_any_value_and_never_ends() -> None:
     follower._value = None
     series.tally.pour()
     assert follower._value is None, "what was poured is not poured again"
+
+
+@pytest.mark.parametrize(("value", "shown"), [(7, 7.0), (2.5, 2.5), (True, 1.0), (Decimal("0.5"), 0.5)], ids=str)
+def test_a_gauge_that_a_reader_follows_stands_on_the_page_with_its_time(value: Any, shown: float) -> None:
+    series = _series(GAUGE)
+    series.follow(_aggregation(GAUGE))
+    before = time()
+    _measure(series, value)
+    assert series.cells[0] == shown
+    assert before <= series.cells[1] <= time()
+
+
+def test_who_writes_a_gauge_while_its_last_reader_goes_still_reaches_it() -> None:
+    series, follower = _series(GAUGE), _aggregation(GAUGE)
+    series.follow(follower)
+    write_before = series.write
+    series.unfollow(follower)
+    write_before(2)
+    assert follower._value == 2
+    assert series.cells[0] == 2
 
 
 def test_a_reader_that_wants_no_least_and_greatest_gets_none() -> None:
