@@ -93,6 +93,7 @@ def test_processes_of_one_parent_command_service_and_address_share_a_page(member
     one.count(2)
     two.count(3)
     assert _hits(one.folder) == 5
+    assert [folder.stat().st_mode & 0o777 for folder in (base, one.folder)] == [0o700, 0o700]
 
 
 @pytest.mark.parametrize("other", [{"service": "till"}, {"port": "9465"}, {"host": "0.0.0.0"}], ids=str)  # noqa: S104 -- a name only
