@@ -26,12 +26,17 @@ _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of a request: `again` says that the same one may be sent once more, `rejected` counts items."""
+    """What came of a request: `again` says that the same one may be sent once more, `rejected` counts items.
+
+    `spoilt` counts those that were not in it, as they cannot be encoded, and `of_spoilt` says why.
+    """
 
     delivered: bool
     why: str = ""
     again: bool = False
     rejected: int = 0
+    spoilt: int = 0
+    of_spoilt: str = ""
 
 
 class Attempts:

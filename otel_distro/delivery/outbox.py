@@ -125,9 +125,13 @@ class Outbox(Closing):
         size, made_of = 0, self._made_of
         while len(batch) < self._batch and (item := _taken(self._queue)) is not None:
             self._weigh(item, -1)
-            if made_of is not None:
-                item = made_of(item)
-            size += self._size_of(item)
+            try:
+                if made_of is not None:
+                    item = made_of(item)
+                size += self._size_of(item)
+            except Exception as error:  # noqa: BLE001 -- what an item holds is the application's
+                self.sender.spoilt(1, f"{type(error).__name__}: {error}")
+                continue
             if batch and size > REQUEST_LIMIT:
                 self._queue.appendleft(item)
                 self._weigh(item)
