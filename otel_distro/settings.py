@@ -19,6 +19,7 @@ OTLP_ENDPOINTS: Final = (
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
 )
 
+_ANY_LIMIT: Final = next(variable for variable in VARIABLES if variable.name == "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _SECRETS: Final = frozenset(("elasticsearch_url", "elasticsearch_api_key", "elasticsearch_password"))
 
 
@@ -193,13 +194,21 @@ def environment_defaults(environ: Mapping[str, str]) -> dict[str, str]:
         "OTEL_EXPORTER_PROMETHEUS_PORT": "9464",
         "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
     }
-    if not environ.get("OTEL_ATTRIBUTE_COUNT_LIMIT", "").strip():
+    if not _limits_attributes(environ):
         # A log record by OTLP has what its line in the file has, which the length of a line bounds.
         wanted["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT"] = "1000000"
     if (traces or signals) == "none":
         # An exemplar would name a trace that nobody has.
         wanted["OTEL_METRICS_EXEMPLAR_FILTER"] = "always_off"
     return {name: value for name, value in wanted.items() if not environ.get(name, "").strip()}
+
+
+def _limits_attributes(environ: Mapping[str, str]) -> bool:
+    """Say whether the user limits the attributes of anything; a wrong number limits nothing."""
+    try:
+        return _ANY_LIMIT.parse(environ.get(_ANY_LIMIT.name, "").strip()) is not None
+    except InputError:
+        return False
 
 
 def environment_mends(environ: Mapping[str, str]) -> dict[str, str]:

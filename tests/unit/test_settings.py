@@ -154,6 +154,12 @@ def test_defaults_are_for_unset_variables_only() -> None:
     assert given == {"OTEL_METRICS_EXPORTER": "console", "OTEL_EXPORTER_PROMETHEUS_PORT": ""}
 
 
+@pytest.mark.parametrize(("value", "whole"), [("", True), ("all", True), ("-1", True), ("0", False), (" 64 ", False)])
+def test_a_wrong_limit_of_attributes_leaves_log_records_whole_as_none_does(value: str, whole: bool) -> None:
+    limits = environment_defaults({"OTEL_ATTRIBUTE_COUNT_LIMIT": value})
+    assert ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT" in limits) == whole
+
+
 @pytest.mark.parametrize(
     ("given", "mended"),
     [
