@@ -72,6 +72,7 @@ class OtelConfigurator:
                 return
             _started.append("providers")
         _mend_environment()
+        problems = (*settings.problems, *_without_unknown_providers())
         if "none" in settings.propagators:
             _isolated("propagation", _propagate_nothing)
 
@@ -81,7 +82,7 @@ class OtelConfigurator:
                 _start(Settings.current(), auto_instrumentation_version or "")
                 _isolated("requests of other frameworks", lambda: _hook_frameworks(settings))
                 # Now that logging stands.
-                for problem in settings.problems:
+                for problem in problems:
                     _logger.warning("%s", problem)
 
         if not start_in_workers(start):
@@ -173,6 +174,21 @@ def _mend_environment() -> None:
             os.environ[name] = text
         else:
             del os.environ[name]
+
+
+def _without_unknown_providers() -> list[str]:
+    """Take from the environment each provider that nobody has installed, and return what is to be said of it.
+
+    OpenTelemetry's API would raise wherever the application, or a part of the SDK, asks for one that is not made here.
+    """
+    said = []
+    for signal in ("tracer", "meter", "logger"):
+        variable = f"OTEL_PYTHON_{signal.upper()}_PROVIDER"
+        named = os.environ.get(variable)
+        if named and not any(point.name == named for point in entry_points(f"opentelemetry_{signal}_provider")):
+            del os.environ[variable]
+            said.append(f"{variable}={named!r} names no {signal} provider that is installed; it is ignored")
+    return said
 
 
 def _propagate_nothing() -> None:

@@ -112,3 +112,21 @@ def test_instrumentors_of_frameworks_record_no_metrics_but_what_is_chosen(
     monkeypatch.setenv("OTEL_DISTRO_HTTP_METRICS", chosen)
     OtelDistro().load_instrumentor(entry_point)
     assert [type(options.get("meter_provider")) is NoOpMeterProvider for options in seen] == [given]
+
+
+@pytest.mark.parametrize("signal", ["tracer", "meter", "logger"])
+def test_a_provider_that_is_not_installed_is_one_warning_and_no_end_of_the_program(signal: str) -> None:
+    # The program asks for what nobody exports: that is when OpenTelemetry looks for it.
+    program = """
+import otel_distro
+from opentelemetry import _logs, metrics, trace
+otel_distro.configure()
+with trace.get_tracer("test").start_as_current_span("work"):
+    metrics.get_meter("test").create_counter("work").add(1)
+_logs.get_logger("test").emit(_logs.LogRecord(body="work"))
+"""
+    named = f"OTEL_PYTHON_{signal.upper()}_PROVIDER"
+    env = {named: "bogus", "OTEL_METRICS_EXPORTER": "none", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}
+    with AppProcess(["python", "-c", program], env) as app:
+        assert app.wait() == 0
+        assert app.output == f"{named}='bogus' names no {signal} provider that is installed; it is ignored\n"
