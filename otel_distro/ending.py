@@ -165,7 +165,8 @@ class _Telling:
 
     def __exit__(self, *_: object) -> None:
         line = self._line()
-        if line:
+        # Where the process began without standard error, a file of the application's may have its number.
+        if line and sys.__stderr__ is not None:
             # Not by logging: its handlers have locks, which the thread that a signal interrupts may hold.
             with suppress(OSError):
                 os.write(2, line.encode(errors="replace"))

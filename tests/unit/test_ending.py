@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +119,22 @@ def test_what_was_not_delivered_is_one_line_by_place_and_reason(capfd: pytest.Ca
 def test_nothing_is_said_where_all_was_delivered(capfd: pytest.CaptureFixture[str]) -> None:
     Ending([Box()], [], 0.1).finish()
     assert capfd.readouterr() == ("", "")
+
+
+def test_where_standard_error_is_closed_no_file_of_the_application_gets_the_line(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    program = f"""
+import os
+from otel_distro.ending import Ending
+from tests.unit.test_ending import Box
+opened = os.open({str(data)!r}, os.O_WRONLY | os.O_CREAT)
+os.write(opened, b"precious")
+Ending([Box(left=3)], [], 0.1).finish()
+assert opened == 2, opened
+"""
+    closed = 'exec "$0" -c "$1" 2>&-'
+    subprocess.run(["sh", "-c", closed, sys.executable, program], check=True, cwd=ROOT)
+    assert data.read_text() == "precious"
 
 
 def test_a_shutdown_and_the_signal_after_it_share_their_time() -> None:
