@@ -35,10 +35,12 @@ def test_what_is_no_json_is_an_error_of_the_client(text: bytes) -> None:
 
 def test_a_document_nested_deeper_than_python_goes_leaves_the_others_readable() -> None:
     deep = '{"a":' * 990 + "1" + "}" * 990
-    with pytest.raises(RecursionError):
-        json.loads(deep)
+    try:
+        readable = json.loads(deep)  # by later releases of Python
+    except RecursionError:
+        readable = None
     hits = SizedSerializer().loads(_answer(deep))["hits"]["hits"]
-    assert [hit["_source"] for hit in hits] == [None, {"a": 1}]
+    assert [hit["_source"] for hit in hits] == [readable, {"a": 1}]
 
 
 def test_without_the_client_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
