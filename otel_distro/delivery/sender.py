@@ -57,7 +57,7 @@ class Sender:
         if attempt.spoilt:
             self.spoilt(attempt.spoilt, attempt.of_spoilt)
         if attempt.delivered:
-            self.ledger.arrived(attempt.rejected, attempt.why)
+            self.ledger.arrived(min(attempt.rejected, number), attempt.why)  # whatever a receiver says
         elif number:
             # At the end of a process one line tells it all.
             self.ledger.failed(number, attempt.why, reachable=not attempt.again, told=not self._attempts.ending)

@@ -61,3 +61,9 @@ def test_lines_of_attempts_are_not_logged_but_all_others(caplog: pytest.LogCaptu
         Sender("logs", Exporter(Success(), line)).send([1])
     logging.getLogger(__name__).warning("Failed to export by somebody else")
     assert caplog.messages == ["certificate file not found", "Failed to export by somebody else"]
+
+
+def test_no_more_can_be_rejected_than_was_sent_whatever_a_receiver_says() -> None:
+    sender = Sender("logs", Exporter(Success()))
+    sender.note(5, Attempt(True, "no", rejected=10**9))
+    assert sender.ledger.dropped == 5
