@@ -9,6 +9,7 @@ import select
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from socket import IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, getaddrinfo, socket
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -130,7 +131,7 @@ class PlainTransport:
             self._drop()
             connection = None
         if connection is None:
-            connection = self._connection = HTTPConnection(url.hostname or "", url.port or 80)
+            connection = self._connection = _Connection(url.hostname or "", url.port or 80)
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
@@ -141,6 +142,31 @@ class PlainTransport:
         if connection is not None:
             with suppress(OSError):
                 connection.close()
+
+
+class _Connection(HTTPConnection):
+    """A connection by the sockets of the time at which this module was loaded, as the thread is that sends.
+
+    Those of a gevent that has come since ask for an address in a thread of their own, which Python 3.12 refuses at the
+    end of a process: nothing would be sent then.
+    """
+
+    def connect(self) -> None:
+        """Connect to the first address of the host that answers."""
+        failed = OSError(f"{self.host} has no address")
+        for family, kind, protocol, _, address in getaddrinfo(self.host, self.port, 0, SOCK_STREAM):
+            made = socket(family, kind, protocol)
+            try:
+                made.settimeout(self.timeout)
+                made.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+                made.connect(address)
+            except OSError as error:
+                made.close()
+                failed = error
+            else:
+                self.sock = made
+                return
+        raise failed
 
 
 def _has_ended(connection: HTTPConnection) -> bool:

@@ -83,4 +83,6 @@ class Worker:
                 for waiter in asked:
                     waiter.release()
                 if self._stopped and not waiters:
-                    return
+                    break
+        # Where gevent has come since, Python does not find the thread at its end, and says so, unless it has asked.
+        threading.current_thread()

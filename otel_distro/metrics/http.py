@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
@@ -49,7 +50,10 @@ class MetricsServer:
 
     def _serve(self) -> None:
         take_no_signals()  # nor do the threads of the clients, which this one starts
-        self._server.serve_forever(poll_interval=_POLL_SECONDS)
+        with suppress(_Stopped):
+            self._server.serve_forever(poll_interval=_POLL_SECONDS)
+        # Where gevent has come since, Python does not find the thread at its end, and says so, unless it has asked.
+        threading.current_thread()
 
     @property
     def url(self) -> str:
@@ -60,11 +64,11 @@ class MetricsServer:
 
     def close(self) -> None:
         """Stop serving, hang up on every client and free the port."""
-        self.closed = True
-        self._server.shutdown()
+        self.closed = self._server.stopping = True
+        # Not by the server's `shutdown`, which waits for an event: where gevent has come since, for ever.
+        self._thread.join(CLIENT_TIMEOUT)
         self._server.server_close()
         self._server.clients.hang_up(late_only=False)
-        self._thread.join(CLIENT_TIMEOUT)
 
     def forget(self) -> None:
         """Close the inherited sockets in a forked child, where no thread serves them; the parent goes on serving."""
@@ -84,6 +88,10 @@ def socket_address(host: str, port: int) -> tuple[int, tuple[str, int]]:
     return family, (str(address[0]), int(address[1]))
 
 
+class _Stopped(Exception):  # noqa: N818 -- ends a loop, and is no error
+    """Leaves the loop of a server that is to stop."""
+
+
 class _Server(TCPServer):
     # Not HTTPServer: it asks the name service for the machine's full name, which can take many seconds.
     allow_reuse_address = True
@@ -93,6 +101,7 @@ class _Server(TCPServer):
     request_queue_size = 4 * MOST_CLIENTS
 
     def __init__(self, page: Page, family: int, address: tuple[str, int], access: Access) -> None:
+        self.stopping = False
         self.address_family = family
         self.page = page
         self.access = access
@@ -109,6 +118,8 @@ class _Server(TCPServer):
             raise
 
     def service_actions(self) -> None:
+        if self.stopping:
+            raise _Stopped
         self.clients.hang_up()
 
     def process_request(self, request: Any, client_address: Any) -> None:

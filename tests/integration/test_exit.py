@@ -215,3 +215,14 @@ def test_who_asks_a_second_time_need_not_wait_and_is_told_all_the_same(
         assert "100 spans" in told
         assert "100 log records" in told
         assert "Exception ignored" not in app.stderr
+
+
+def test_a_program_that_gevent_takes_over_after_the_start_ends_without_a_word_and_sends_all() -> None:
+    # The connection is made at the end, when Python 3.12 and later start no thread any more, as gevent's sockets do.
+    program = "from gevent import monkey; monkey.patch_all(); import logging; logging.getLogger('test').warning('last')"
+    with Receiver() as receiver:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_PROMETHEUS_PORT": str(free_port())}
+        with AppProcess(["otel-distro", "run", "python", "-c", program], env) as app:
+            assert app.wait() == 0
+            assert app.output == "last\n"
+        assert len(logs(receiver)) == 1
