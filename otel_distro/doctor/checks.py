@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from otel_distro.doctor import opentelemetry, start, variables
 from otel_distro.doctor.model import Check
@@ -22,7 +22,7 @@ def checks() -> Iterator[Check]:
     loaded = _load()
     yield Check(opentelemetry.NAME, lambda: opentelemetry.look(settings, loaded))
     if loaded is None and not settings.disabled:
-        yield from _parts(settings)
+        yield from _parts(settings, environment)
 
 
 def _load() -> Exception | None:
@@ -36,10 +36,12 @@ def _load() -> Exception | None:
     return None
 
 
-def _parts(settings: Settings) -> Iterator[Check]:
-    from otel_distro.doctor import instrumented
+def _parts(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
+    from otel_distro.doctor import components, instrumented
 
     yield Check(instrumented.NAME, lambda: instrumented.look(settings))
+    if any(environment.get(name, "").strip() for name in components.VARIABLES):
+        yield Check(components.NAME, lambda: components.look(environment))
     if settings.log_file:
         from otel_distro.doctor import log_file
 

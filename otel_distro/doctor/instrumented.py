@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib import metadata
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ FLASK: Final = "flask"
 ASGI: Final = "asgi"
 DJANGO: Final = "django"
 NAME: Final = "instrumentations"
+_OFF: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
 def look(settings: Settings) -> list[Finding]:
@@ -30,7 +32,17 @@ def look(settings: Settings) -> list[Finding]:
             loaded.append(point.name)
         elif conflict.found or conflict.found_any:
             skipped.append((point.name, conflict))
-    return [*_frameworks(settings), *_others(loaded, skipped)]
+    return [*_frameworks(settings), *_unknown(off), *_others(loaded, skipped)]
+
+
+def _unknown(off: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield a warning for each name that is to be left out and is none."""
+    names = {point.name for point in entry_points("opentelemetry_instrumentor")} | {ASGI, DJANGO}
+    for name in off:
+        if name != "*" and name not in names:
+            near = get_close_matches(name.lower(), names, n=1)
+            found = f"{_OFF} has {name!r}, which is no instrumentation that is installed"
+            yield Finding(NAME, WARNING, found, f"is {near[0]} meant?" if near else "take it out of that list")
 
 
 def _others(loaded: list[str], skipped: list[tuple[str, Any]]) -> Iterator[Finding]:
@@ -72,7 +84,7 @@ def _version(package: str) -> str:
 def _flask(settings: Settings) -> Finding:
     off = {"*", FLASK}.intersection(settings.disabled_instrumentations)
     if off:
-        found = f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has {off.pop()}: requests of Flask are not measured"
+        found = f"{_OFF} has {off.pop()}: requests of Flask are not measured"
         return Finding(FLASK, WARNING, found, "take it out of that list")
     wanted = _wanted()
     conflict: Any = get_dependency_conflicts([wanted])

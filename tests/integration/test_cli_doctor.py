@@ -203,6 +203,20 @@ def test_a_wrong_value_that_an_exporter_reads_too_is_one_fault_as_the_default_is
     assert [fault["check"] for fault in faults(found)] == ["variables"]
 
 
+def test_a_sampler_that_would_record_all_and_names_that_are_none_are_told() -> None:
+    code, found = findings(
+        OTEL_TRACES_SAMPLER="traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="10%",
+        OTEL_PYTHON_METER_PROVIDER="sdk",
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="loging",
+    )
+    assert code == 1
+    assert [each["check"] for each in faults(found)] == ["components"] * 2
+    wrong = [each["found"] for each in found if each["status"] != "ok"]
+    for said in ("'loging'", "OTEL_PYTHON_METER_PROVIDER='sdk'", "OTEL_TRACES_SAMPLER_ARG='10%'"):
+        assert any(said in each for each in wrong)
+
+
 def test_json_is_a_list_of_objects_with_the_same_names() -> None:
     code, found = findings(OTEL_SDK_DISABLED="true")
     assert code == 0

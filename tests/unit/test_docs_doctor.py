@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from otel_distro.doctor import (
+    components,
     configuration,
     instrumented,
     log_file,
@@ -22,12 +23,8 @@ def test_the_table_names_every_check_and_no_other() -> None:
     text = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
-    modules = (variables, start, opentelemetry, instrumented, log_file, configuration, shared_folder, page)
-    names = {module.NAME for module in modules} | {
-        instrumented.FLASK,
-        instrumented.ASGI,
-        instrumented.DJANGO,
-        page.ACCESS,
-    }
+    modules = (variables, start, opentelemetry, instrumented, components, log_file, configuration, shared_folder, page)
+    own = {instrumented.FLASK, instrumented.ASGI, instrumented.DJANGO, page.ACCESS}
+    names = {module.NAME for module in modules} | own
     names |= {f"{kind}-{signal}" for kind in ("exporter", "otlp") for signal in otlp.SIGNALS}
     assert sorted(named) == sorted(names)

@@ -41,6 +41,11 @@ def test_each_signal_that_is_sent_and_the_log_file_are_looked_at(monkeypatch: py
     assert found == [*ALWAYS, "instrumentations", "log-file", "otlp-traces", "otlp-metrics"]
 
 
+def test_parts_of_opentelemetry_are_looked_at_where_a_variable_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = names(monkeypatch, OTEL_TRACES_SAMPLER="always_on", OTEL_METRICS_EXPORTER="none")
+    assert found == [*ALWAYS, "instrumentations", "components"]
+
+
 def test_where_nothing_starts_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(monkeypatch, OTEL_SDK_DISABLED="true") == ALWAYS
     found = names(monkeypatch, OTEL_CONFIG_FILE="otel.yaml")

@@ -17,11 +17,18 @@ def test_flask_and_what_is_in_force_are_told() -> None:
     assert (others.status, "flask" in others.found) == ("ok", True)
 
 
-@pytest.mark.parametrize("off", ["flask", "*", "redis,flask"])
+@pytest.mark.parametrize("off", ["flask", "*", "logging,flask"])
 def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
     *_, flask, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
     assert flask.status == "warning"
     assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has" in flask.found
+
+
+@pytest.mark.parametrize(("off", "mend"), [("Flask", "is flask meant?"), ("nothing", "take it out of that list")])
+def test_a_name_to_leave_out_that_is_none_is_a_warning(off: str, mend: str) -> None:
+    _, unknown, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    assert (unknown.status, unknown.mend) == ("warning", mend)
+    assert unknown.found.endswith(f"has {off!r}, which is no instrumentation that is installed")
 
 
 @pytest.mark.parametrize(

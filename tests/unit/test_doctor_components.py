@@ -1,0 +1,44 @@
+"""OpenTelemetry's exchangeable parts that variables name."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_distro.doctor import components
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OTEL_TRACES_SAMPLER": "Always_ON", "OTEL_PYTHON_ID_GENERATOR": "random"},
+        {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": " 0.25 "},
+        {"OTEL_TRACES_SAMPLER": "always_off", "OTEL_TRACES_SAMPLER_ARG": "of another sampler"},
+        {"OTEL_PYTHON_CONTEXT": "contextvars_context", "OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"},
+    ],
+    ids=str,
+)
+def test_what_is_installed_is_well(environment: dict[str, str]) -> None:
+    [found] = components.look(environment)
+    assert found.status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variable", "named", "mend"),
+    [
+        ("OTEL_TRACES_SAMPLER", "parent_based_always_on", "is parentbased_always_on meant?"),
+        ("OTEL_PYTHON_ID_GENERATOR", "xray", "unset it; installed are random"),
+        ("OTEL_PYTHON_CONTEXT", "contextvar", "is contextvars_context meant?"),
+        ("OTEL_PYTHON_TRACER_PROVIDER", "sdk", "unset it; installed are default_tracer_provider, sdk_tracer_provider"),
+    ],
+)
+def test_a_name_that_nobody_has_installed_is_a_fault(variable: str, named: str, mend: str) -> None:
+    [found] = components.look({variable: named})
+    wrong = f"{variable}={named!r} names nothing that is installed: the default is used"
+    assert (found.status, found.found, found.mend) == ("fault", wrong, mend)
+
+
+@pytest.mark.parametrize("argument", ["", "5", "-0.1", "nan", "0,5", "50%"])
+def test_a_ratio_that_is_none_is_a_fault_as_all_traces_are_recorded(argument: str) -> None:
+    [found] = components.look({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": argument})
+    assert found.status == "fault"
+    assert found.found.endswith(": all traces are recorded")
