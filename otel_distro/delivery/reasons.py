@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -10,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 _SHORTEST: Final = 6  # characters of a secret; a shorter text, as a number, may be a part of any words
 _NO_URL: Final = frozenset(("InvalidSchema", "InvalidURL", "MissingSchema"))  # of requests
+# By it OpenTelemetry's start has gevent patch before anything is loaded.
+_GEVENT_FIRST: Final = "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH"
 # Headers whose values are no secrets.
 _OPEN: Final = ("content-type", "content-encoding", "user-agent")
 
@@ -36,6 +39,8 @@ def _words_of(error: BaseException | None) -> str:
     for each in _chain(error):
         if isinstance(each, (TimeoutError, socket.timeout)) or "Timeout" in type(each).__name__:
             return "no answer in time"
+        if isinstance(each, RecursionError) and "gevent.monkey" in sys.modules:
+            return f"gevent has come after ssl: set {_GEVENT_FIRST}=patch_all"
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
     return f"{type(error).__name__}: {error}" if error is not None else "no answer"

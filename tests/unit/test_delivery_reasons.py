@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from time import monotonic
 from typing import Any
 
@@ -33,6 +34,15 @@ def test_the_cause_of_the_cause_says_more() -> None:
     error = RuntimeError("a long story")
     error.__cause__ = ConnectionRefusedError(111, "Connection refused")
     assert Reasons(object()).of(error) == "Connection refused"
+
+
+def test_tls_that_gevent_broke_is_said_with_the_variable_that_has_it_come_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = RecursionError("maximum recursion depth exceeded")
+    assert Reasons(object()).of(error) == "RecursionError: maximum recursion depth exceeded"
+    monkeypatch.setitem(sys.modules, "gevent.monkey", sys)
+    assert "set OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH=patch_all" in Reasons(object()).of(error)
 
 
 PLAIN: Any = PlainTransport()
