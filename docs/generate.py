@@ -33,6 +33,9 @@ below are those that this package reads or gives a default of its own. An OTLP e
 {", ".join(f"`{name}`" for name in OTLP_ENDPOINTS)}; for `http/protobuf` it is a URL, as in
 `http://localhost:4318`.
 
+A process writes its defaults of `OTEL_*` variables into its environment, where the processes that it starts find them
+as set: one that gets an OTLP endpoint by itself needs `OTEL_TRACES_EXPORTER=otlp` and `OTEL_LOGS_EXPORTER=otlp` beside.
+
 {reference_table()}"""
 
 
