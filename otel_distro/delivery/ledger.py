@@ -69,10 +69,10 @@ class Ledger:
             self.why = f"partial success: {why or 'no reason given'}"
             self.drop(REJECTED, rejected)
             self._outages.began(self, before, self.why[:200], reachable=True)
-        elif full:
-            self._outages.began(self, before - full, "slower than they are made", reachable=False)
-        else:
+        elif not full:
             self._outages.ended(self)
+        elif not self._outages.lasts(self):  # else the queue was full because of what has been told
+            self._outages.began(self, before - full, "slower than they are made", reachable=False)
         self._publish()
 
     def _publish(self) -> None:

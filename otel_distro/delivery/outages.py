@@ -56,6 +56,11 @@ class Outages:
                 why,
             )
 
+    def lasts(self, sending: Sending) -> bool:
+        """Say whether an endpoint has not taken a signal since its outage began."""
+        outage = self._known.get(sending.endpoint)
+        return outage is not None and sending in outage.waiting
+
     def ended(self, sending: Sending) -> None:
         """Note that an endpoint took a signal; the outage is over when it has taken all that it did not take before."""
         if sending.endpoint not in self._known:

@@ -139,3 +139,17 @@ def test_a_forked_child_publishes_only_its_own(ledger: Ledger) -> None:
         os._exit(0 if begun and ledger._published[FULL] == 6 else 1)
     ledger._publishing.release()
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_queue_that_ran_full_in_an_outage_is_no_second_outage(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.failed(3, "500 Internal Server Error", reachable=True)
+    ledger.drop(FULL, 2)
+    ledger.arrived()
+    ledger.arrived()
+    assert [line.partition(": ")[0] for line in told(caplog)] == [
+        "here:4318 does not take log records (500 Internal Server Error)",
+        "here:4318 takes log records again after 0 s; dropped meanwhile",
+    ]
+    assert told(caplog)[-1].endswith("5 log records")
