@@ -75,5 +75,7 @@ def _list(metric: Any, name: str) -> list[Any]:
 
 
 def _renew(owner: Any) -> None:
-    if isinstance(getattr(owner, "_lock", None), type(threading.Lock())):
-        owner._lock = threading.Lock()  # noqa: SLF001 -- the library has no other way
+    held = getattr(owner, "_lock", None)
+    for kind in (threading.Lock, threading.RLock):  # the latter in earlier releases
+        if isinstance(held, type(kind())):
+            owner._lock = kind()  # noqa: SLF001 -- the library has no other way

@@ -117,3 +117,12 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_child_that_is_forked_while_a_thread_imports_the_library_has_its_metrics() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTED_WHILE_FORKING], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
+
+
+@pytest.mark.parametrize("kind", [threading.Lock, threading.RLock])
+def test_a_lock_of_either_kind_is_replaced_by_a_free_one_of_its_kind(kind: Any) -> None:
+    registry: Any = CollectorRegistry()
+    held = registry._lock = kind()
+    renew_locks(registry)
+    assert type(registry._lock) is type(held)
+    assert registry._lock is not held
