@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
+from collections import deque
 from time import time_ns
 from types import SimpleNamespace
 from typing import Any
@@ -43,18 +45,58 @@ def _histogram_write(series: Any) -> Write:
 
     def record(amount: Any) -> None:
         with lock:
-            counts = series._value
-            if counts is None:
-                counts = series._value = [0] * (len(bounds) + 1)
+            if series._value is None:
+                counts = [0] * (len(bounds) + 1)
+                if series._value is None:  # else a finalizer or signal handler has recorded in the midst of this
+                    series._value = counts
+            bucket = bisect_left(bounds, amount)
             series._sum += amount
             if minmax:
-                if amount < series._min:  # noqa: PLR1730 -- a call costs more than a comparison
+                if amount < series._min:  # noqa: PLR1730 -- a call would let another measurement in between
                     series._min = amount
-                if amount > series._max:  # noqa: PLR1730 -- the same
+                if amount > series._max:  # noqa: PLR1730 -- as above
                     series._max = amount
-            counts[bisect_left(bounds, amount)] += 1
+            series._value[bucket] += 1
 
     return record
+
+
+def take(sdk: MetricsSdk, series: Any, measurement: Any, should_sample_exemplar: bool) -> None:
+    """Do what an aggregation's `aggregate` does, whatever measures in the midst of it."""
+    if type(series) is sdk.explicit:
+        _histogram_write(series)(measurement.value)
+        series._sample_exemplar(measurement, should_sample_exemplar)
+    else:
+        series.aggregate(measurement, should_sample_exemplar)
+
+
+def bear_interruptions(sdk: MetricsSdk, series: Any) -> None:
+    """Have a new aggregation of the SDK bear that a finalizer or signal handler measures in the midst of anything.
+
+    By the SDK's own lock such a thread would wait for itself.
+    """
+    if type(series) not in (sdk.sum, sdk.last_value, sdk.explicit, sdk.exponential):
+        return  # of another make, or one that drops
+    lock = series._lock = threading.RLock()
+    if type(series) is not sdk.exponential:
+        return
+    aggregate, waiting, is_busy = series.aggregate, deque[Any](), False
+
+    def aggregate_in_turn(*measurement: Any) -> None:
+        # Its buckets are half changed in the midst of a measurement: the next one waits for its end.
+        nonlocal is_busy
+        waiting.append(measurement)
+        with lock:
+            if is_busy:
+                return
+            is_busy = True
+            try:
+                while waiting:
+                    aggregate(*waiting.popleft())
+            finally:
+                is_busy = False
+
+    series.aggregate = aggregate_in_turn
 
 
 def sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:

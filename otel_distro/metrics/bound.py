@@ -74,7 +74,7 @@ class BoundGauge:
             return
         with self._lock:
             self._value = number
-            self._set(number)
+            self._show()
 
     def inc(self, amount: Amount = 1) -> None:
         """Add to the value that this process has set; a negative amount takes away."""
@@ -83,11 +83,17 @@ class BoundGauge:
             reject(self._name, amount, -LARGEST)
             return
         with self._lock:
-            wanted = self._value + number
-            value = usable(wanted, self._lowest)
-            if value is not None:
-                self._value = value
-                self._set(value)
+            while True:
+                before = self._value
+                wanted = before + number
+                value = usable(wanted, self._lowest)
+                if value is None:
+                    break
+                # Else it was set in the midst of this; between question and assignment there is no call.
+                if self._value is before:
+                    self._value = value
+                    self._show()
+                    break
         if value is None:
             reject(self._name, wanted, self._lowest)
 
@@ -98,6 +104,14 @@ class BoundGauge:
             reject(self._name, amount, -LARGEST)
         else:
             self.inc(-number)
+
+    def _show(self) -> None:
+        """Have the series show the value, be it one that was set in the midst of this; for who has the lock."""
+        while True:
+            value = self._value
+            self._set(value)
+            if self._value is value:
+                return
 
     def restart(self) -> None:
         """Begin anew in a forked process, where another thread of the parent may have held the lock."""

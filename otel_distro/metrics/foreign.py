@@ -19,7 +19,7 @@ class DefaultRegistry:
     """
 
     def __init__(self) -> None:
-        lock = self._lock = threading.Lock()
+        lock = self._lock = threading.RLock()  # a signal handler may fork in the midst of the import
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def __iter__(self) -> Iterator[Any]:

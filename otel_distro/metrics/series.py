@@ -87,7 +87,10 @@ class SharedSeries:
             tally = tally_of(self.stream, self.cells)
             if tally is None:
                 return False
-            self.tally, self.write = tally, tally.writer(self._write_cells)
+            write = tally.writer(self._write_cells)
+            if self.tally is None:  # else a finalizer or signal handler has had it followed in the midst of this
+                self.tally = tally
+                self.write = write
         self.tally.follow(aggregation)
         return True
 

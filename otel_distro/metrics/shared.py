@@ -28,7 +28,9 @@ _HEAD: Final = struct.Struct("=8sQQ")
 _ENTRY: Final = struct.Struct("=IIII")
 _NOT_YET: Final = bytes(8)
 (_MAGIC_WORD,) = struct.unpack("=Q", MAGIC)
-_USED: Final = 2  # the segment's word that says how many bytes are in use
+_SIZE: Final = 1  # the segment's word that says how many bytes it has
+_USED: Final = 2  # the one that says how many of them are in use
+_BEGIN: Final = _HEAD.size
 SUFFIX: Final = ".cells"
 _FLAGS: Final = os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe that somebody put there must not stop the reader
 
@@ -47,16 +49,18 @@ class Entry(NamedTuple):
 class CellFile:
     """The cells of this process, in a file that is locked as long as the process lives.
 
-    Thread-safe for `add`; a cell is written by plain assignment, which is one store. Not for use after a fork in the
-    child: `forget` there, and make a new one. Raises OSError where the file cannot be made or has no room; memory once
-    handed out always has its room on the disk.
+    Thread-safe for `add`, also in the midst of another one of the same thread, as by a signal's handler; a cell is
+    written by plain assignment, which is one store. Not for use after a fork in the child: `forget` there, and make a
+    new one. Raises OSError where the file cannot be made or has no room; memory once handed out always has its room on
+    the disk.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._segments: list[memoryview[int]] = []
-        self._maps: list[Any] = []
+        self._lock = threading.RLock()
+        self._segments: tuple[memoryview[int], ...] = ()
+        # The last segment by its bytes and by its words: the only one that entries are added to.
+        self._last: tuple[memoryview[int], memoryview[int]] | None = None
         self._size = 0
         self._descriptor = self._mapped = -1
         self._file: Any = None
@@ -75,43 +79,46 @@ class CellFile:
         data = text.encode()
         padded = -(-len(data) // 8) * 8
         length = _ENTRY.size + padded + 8 * cells
+        head = _ENTRY.pack(length, cells, len(data), 0) + data
         with self._lock:
-            segment = self._room(length)
-            words = segment.cast("Q")
-            start = words[_USED]
-            _ENTRY.pack_into(segment, start, length, cells, len(data), 0)
-            at = start + _ENTRY.size
-            segment[at : at + len(data)] = data
-            words[_USED] = start + length
-            words.release()
-            return segment[at + padded : start + length].cast("d")
+            while True:
+                last = self._last
+                if last is None or last[1][_USED] + length > last[1][_SIZE]:
+                    self._grow(length)
+                    continue
+                segment, words = last
+                start = words[_USED]
+                place = slice(start, start + len(head))
+                # From this question on there is no call and no new container: nothing of this thread comes in between.
+                if self._last is last and words[_USED] == start:
+                    segment[place] = head
+                    words[_USED] = start + length
+                    break
+            return segment[start + _ENTRY.size + padded : start + length].cast("d")
 
-    def _room(self, length: int) -> memoryview[int]:
-        if self._segments:
-            segment = self._segments[-1]
-            _, size, used = _HEAD.unpack_from(segment)
-            if used + length <= size:
-                return segment
-        size = -(-(_HEAD.size + length) // SEGMENT) * SEGMENT
-        segment = memoryview(self._map(size))
-        # The magic last: who reads in between, or after a kill there, sees a segment that is not in use yet.
-        _HEAD.pack_into(segment, 0, _NOT_YET, size, _HEAD.size)
+    def _grow(self, length: int) -> None:
+        """Have a further segment, with room for an entry, unless one has come in the midst of this."""
+        offset = self._size
+        size = -(-(_BEGIN + length) // SEGMENT) * SEGMENT
+        segment = memoryview(self._map(offset, size))
         words = segment.cast("Q")
-        words[0] = _MAGIC_WORD
-        words.release()
-        self._segments.append(segment)
-        return segment
+        last, segments = (segment, words), (*self._segments, segment)
+        # As in `add`. The magic after the rest: who reads in between sees a segment that is not in use yet.
+        if self._size == offset:
+            self._size = offset + size
+            words[_SIZE] = size
+            words[_USED] = _BEGIN
+            words[0] = _MAGIC_WORD
+            self._segments = segments
+            self._last = last
 
-    def _map(self, size: int) -> Any:
+    def _map(self, offset: int, size: int) -> Any:
         if self._mapped < 0:
             return bytearray(size)
         self._open_again()
         # Without its blocks a write to the mapping would kill the process on a full disk (SIGBUS).
-        os.posix_fallocate(self._mapped, self._size, size)
-        mapped = mmap.mmap(self._mapped, size, offset=self._size)
-        self._size += size
-        self._maps.append(mapped)
-        return mapped
+        os.posix_fallocate(self._mapped, offset, size)
+        return mmap.mmap(self._mapped, size, offset=offset)
 
     def hold(self) -> None:
         """Take the file and its lock again where the application has closed what it did not open, as daemons do."""
@@ -135,7 +142,7 @@ class CellFile:
 
     def snapshot(self) -> bytes:
         """Return a copy of all segments as they are at this moment."""
-        return b"".join(bytes(segment) for segment in list(self._segments))
+        return b"".join(bytes(segment) for segment in self._segments)
 
     def forget(self) -> None:
         """Forget the file in a forked child, where the fork has closed the descriptor that is locked."""
@@ -172,7 +179,7 @@ class CellReader:
         self._descriptor = -1  # for __del__, where the file cannot be opened
         self._descriptor = os.open(source, os.O_RDONLY | _FLAGS) if isinstance(source, Path) else -1
         self._segment = 0  # where the last segment begins
-        self._next = _HEAD.size  # where its next entry begins
+        self._next = _BEGIN  # where its next entry begins
         self._extent = 0  # what the file cannot be shorter than
 
     def read(self) -> Cells:
@@ -185,7 +192,7 @@ class CellReader:
         if len(data) < self._extent:
             raise ForeignFileError("cut short")
         at, position = self._segment, self._next
-        while at + _HEAD.size <= len(data):
+        while at + _BEGIN <= len(data):
             magic, length, used = _HEAD.unpack_from(data, at)
             if magic == _NOT_YET:
                 break  # room that is allocated and not in use yet
@@ -193,7 +200,7 @@ class CellReader:
                 raise ForeignFileError("not a file of this package, or damaged")
             self._scan(data, at + position, at + used)
             self._segment, self._next, self._extent = at, used, at + length
-            at, position = at + length, _HEAD.size
+            at, position = at + length, _BEGIN
         return memoryview(data).cast("d")
 
     def close(self) -> None:
@@ -206,7 +213,7 @@ class CellReader:
 
     def _file(self) -> bytes:
         size = os.fstat(self._descriptor).st_size
-        if 0 < size < _HEAD.size:
+        if 0 < size < _BEGIN:
             raise ForeignFileError("cut short")
         # Whole words: on a full disk the allocation of a further segment may have come to any point.
         return os.pread(self._descriptor, size - size % 8, 0)

@@ -15,6 +15,7 @@ from opentelemetry.metrics import Asynchronous
 from opentelemetry.sdk.metrics.view import View
 
 from otel_distro.internals import MetricsSdk
+from otel_distro.metrics.aggregations import bear_interruptions, take
 from otel_distro.metrics.families import labels_of
 from otel_distro.metrics.limits import OVERFLOW, Limits, fitted
 from otel_distro.metrics.reservoir import DrawnByLot, LastOfEachBucket
@@ -56,7 +57,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                 key, series = self.make(key, attributes, measurement.attributes)
             # What follows gets it from the series that it follows.
             if key not in self.followed:
-                series.aggregate(measurement, should_sample_exemplar)
+                take(sdk, series, measurement, should_sample_exemplar)
 
         def viewed(self, attributes: Any) -> dict[str, Any]:
             keys = self._view._attribute_keys
@@ -98,6 +99,7 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             if factory is stock_reservoirs:
                 factory = _lean_reservoirs
             series = aggregation._create_aggregation(self._instrument, attributes, factory, time_ns())
+            bear_interruptions(sdk, series)
             # What one reader counts as over need not be over in another.
             if type(series) in (sdk.sum, sdk.last_value, sdk.explicit) and attributes != OVERFLOW:
                 leader = self.leader()
@@ -122,7 +124,10 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             for shared in list(self.followed.values()):
                 if shared.tally is not None:
                     shared.tally.pour()
-            return super().collect(*arguments)
+            with self._lock:
+                # A copy, as a finalizer may make a series in the midst of it.
+                points = [series.collect(*arguments) for series in list(self._attributes_aggregation.values())]
+            return [point for point in points if point is not None] or None
 
         def stop_following(self) -> None:
             with self._lock:
@@ -192,14 +197,21 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
                         return self._ready[instrument]
                     ready = super()._get_or_init_view_instrument_match(instrument)
                     for match in ready:
-                        # The SDK's own decision by views, with our way of keeping its series.
-                        match.__class__ = self.match_class
-                        match._lock = threading.RLock()
-                        match.limits = self.limits
-                        match.store = self.store
-                        match.leading = self.leading
-                        match.followed = {}
-                    self._ready[instrument] = ready
+                        lock, followed = threading.RLock(), {}  # type: ignore[var-annotated]
+                        # What came in the midst of this has done it, and measured. From each question on to what
+                        # follows of it there is no call, nor, for Python 3.10, a jump.
+                        if match.__class__ is not self.match_class:
+                            match._lock = lock
+                            match.limits = self.limits
+                            match.store = self.store
+                            match.leading = self.leading
+                            match.followed = followed
+                            # The SDK's own decision by views, with our way of keeping its series.
+                            match.__class__ = self.match_class
+                    if instrument not in self._ready:
+                        self._ready[instrument] = ready
+                    else:
+                        ready = self._instrument_view_instrument_matches[instrument] = self._ready[instrument]
             return ready
 
         def matches(self) -> list[Any]:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 
 from otel_distro.metrics.families import Labels
 from otel_distro.metrics.shared import CellFile, Cells
@@ -19,15 +20,17 @@ class CellStore:
 
     Thread-safe. In a forked child call `after_fork` before anything else: the child begins with a file of its own. A
     folder or disk that takes no more gives one warning; what comes after is kept in the memory of this process alone,
-    or raises OSError where nothing is to be kept there (`spills`). Its lock is reentrant, as who takes that warning may
-    measure in turn, and so may a finalizer or signal handler.
+    or raises OSError where nothing is to be kept there (`spills`). Who takes that warning may measure in turn, and so
+    may a finalizer or signal handler in the midst of anything here: the lock is reentrant, and what is written before
+    it is known here may be there twice.
     """
 
     def __init__(self, new_file: Callable[[], CellFile] | None = None, *, spills: bool = True) -> None:
         self._new_file = new_file
         self._spills = spills
         self._lock = threading.RLock()
-        self._numbers: dict[Stream, int] = {}
+        self._numbers: dict[tuple[CellFile, Stream], int] = {}
+        self._next_number = count()
         self._is_removed = False
         self._inherited: list[CellFile] = []
         self.file: CellFile | None = None
@@ -35,29 +38,21 @@ class CellStore:
 
     def cells(self, stream: Stream, labels: Labels) -> Cells:
         """Return fresh cells, all zero, for one series."""
-        with self._lock:
-            number = self._numbers.get(stream)
-            if number is None:
-                number = self._numbers[stream] = len(self._numbers)
-                self._add(stream.encoded(number), 0)
-            return self._add(series_text(number, labels), stream.cells)
+        return self._add(stream, labels, "series", stream.cells)
 
     def exemplar_cells(self, stream: Stream, labels: Labels) -> Cells:
         """Return fresh cells for the exemplars of a series that has its own cells already."""
-        with self._lock:
-            text = series_text(self._numbers[stream], labels, "exemplars")
-            return self._add(text, stream.buckets * EXEMPLAR_CELLS)
+        return self._add(stream, labels, "exemplars", stream.buckets * EXEMPLAR_CELLS)
 
     def open(self) -> None:
         """Make the file now; a folder that takes none is warned of, and memory stands for it."""
-        with self._lock:
-            self._add('["open",0,[]]', 0)
+        self._put(lambda file: file.add('["open",0,[]]', 0))
 
     def reserve(self) -> None:
         """Make the file while this process may, still empty; where that cannot be, the first measurement says so."""
         with self._lock, suppress(OSError):
-            if self.file is None and self._new_file is not None:
-                self.file = self._new_file()
+            if self._new_file is not None:
+                self._opened()
 
     def hold(self) -> None:
         """Keep the file this process's, whatever the application has closed."""
@@ -93,31 +88,55 @@ class CellStore:
         self._is_removed = False
         self._numbers = {}
 
-    def _add(self, text: str, cells: int) -> Cells:
-        if self.overflow is not None:
-            return self.overflow.add(text, cells)
-        try:
+    def _add(self, stream: Stream, labels: Labels, what: str, cells: int) -> Cells:
+        def add(file: CellFile) -> Cells:
+            number = self._numbers.get((file, stream))
+            if number is None:
+                number = next(self._next_number)
+                # Before it is known: no series may come before its stream.
+                file.add(stream.encoded(number), 0)
+                self._numbers[file, stream] = number
+            return file.add(series_text(number, labels, what), cells)
+
+        return self._put(add)
+
+    def _put(self, add: Callable[[CellFile], Cells]) -> Cells:
+        with self._lock:
+            if self.overflow is not None:
+                return add(self.overflow)
+            try:
+                return add(self._opened())
+            except OSError as error:
+                if not self._spills:
+                    raise
+                spare = CellFile(None)
+                before = self.overflow
+                if before is None:
+                    self.overflow = spare
+                added = add(before or spare)
+                # Last, when all stands: a handler of the application may count what it is given.
+                if before is None:
+                    self._warn(error)
+                return added
+
+    def _opened(self) -> CellFile:
+        if self.file is None:
+            made = self._new_file() if self._new_file else CellFile(None)
             if self.file is None:
-                self.file = self._new_file() if self._new_file else CellFile(None)
-            return self.file.add(text, cells)
-        except OSError as error:
-            if not self._spills:
-                raise
-            where = self.file.path if self.file and self.file.path else "the folder of shared metrics"
-            overflow = CellFile(None)
-            for stream, number in self._numbers.items():
-                overflow.add(stream.encoded(number), 0)
-            self.overflow = overflow
-            added = overflow.add(text, cells)
-            # As who was root when the folder was made.
-            denied = isinstance(error, PermissionError)
-            mend = "name a folder of the user of this process" if denied else "make room, or name another folder"
-            # Last, when all stands: a handler of the application may count what it is given.
-            _logger.warning(
-                "metrics cannot be shared with other processes any more: %s: %s; new series are kept in this process "
-                "alone; %s by OTEL_DISTRO_PROMETHEUS_DIR",
-                where,
-                error.strerror or error,
-                mend,
-            )
-            return added
+                self.file = made
+            else:
+                made.close()
+        return self.file
+
+    def _warn(self, error: OSError) -> None:
+        where = self.file.path if self.file and self.file.path else "the folder of shared metrics"
+        # As who was root when the folder was made.
+        denied = isinstance(error, PermissionError)
+        mend = "name a folder of the user of this process" if denied else "make room, or name another folder"
+        _logger.warning(
+            "metrics cannot be shared with other processes any more: %s: %s; new series are kept in this process "
+            "alone; %s by OTEL_DISTRO_PROMETHEUS_DIR",
+            where,
+            error.strerror or error,
+            mend,
+        )

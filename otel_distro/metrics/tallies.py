@@ -23,7 +23,6 @@ import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable
-from itertools import repeat
 from math import inf
 from time import time
 from types import SimpleNamespace
@@ -157,8 +156,9 @@ class SumTally(Tally):
     def _take(self, then: Any) -> Callable[[Any], None] | None:
         box = self.box
         value = box[0]
-        box[0] = then
-        if value is _EMPTY:
+        if value is not _ENDED:  # in the midst of this
+            box[0] = then
+        if value is _EMPTY or value is _ENDED:
             return None
 
         def add(follower: Any) -> None:
@@ -248,20 +248,28 @@ class HistogramTally(Tally):
         # Unpacking is no call: a switch of threads after it would part the counts from what belongs to them.
         now = [*self._cells]
         value, least, greatest = box[0], box[1], box[2]
-        box[0] = then
-        box[1] = inf
-        box[2] = -inf
-        self._counted = now
-        if value is _EMPTY:
+        if value is not _ENDED:  # in the midst of this
+            box[0] = then
+            box[1] = inf
+            box[2] = -inf
+            self._counted = now
+        if value is _EMPTY or value is _ENDED:
             return None
         added = [int(count - earlier) for count, earlier in zip(now[1:], before[1:], strict=True)]
 
         def add(follower: Any) -> None:
+            empty = [0] * len(added)
+            if follower._value is None:
+                follower._value = empty
             counts = follower._value
-            follower._value = [one + more for one, more in zip(counts or repeat(0), added)]  # noqa: B905 -- or endless
+            # In place, and without a call but for the counting: what comes in the midst of this stays.
+            for bucket, more in enumerate(added):
+                counts[bucket] += more
             follower._sum += value
             if follower._record_min_max:
-                follower._min = min(follower._min, least)
-                follower._max = max(follower._max, greatest)
+                if least < follower._min:  # noqa: PLR1730 -- as above
+                    follower._min = least
+                if greatest > follower._max:  # noqa: PLR1730 -- as above
+                    follower._max = greatest
 
         return add

@@ -14,6 +14,7 @@ import pytest
 
 from otel_distro.metrics.bound import BoundCounter, BoundGauge, BoundHistogram
 from otel_distro.metrics.rejected import LARGEST
+from tests.interruptions import points
 from tests.meters import reading
 
 
@@ -125,7 +126,20 @@ def test_a_gauge_may_be_measured_in_the_midst_of_its_own_measurement() -> None:
 
     gauge = BoundGauge("b_reentrant", set_, {})
     gauge.set(5)
-    assert seen == [5, 6]
+    assert seen == [5, 6, 6]
+
+
+def test_a_gauge_loses_no_step_that_comes_in_the_midst_of_another() -> None:
+    recorders: list[_Recorder] = []
+
+    def prepare() -> tuple[Callable[[], object], Callable[[], object]]:
+        recorders.append(_Recorder())
+        gauge = BoundGauge("b_midst", recorders[-1], {})
+        gauge.set(10)
+        return lambda: gauge.inc(2), lambda: gauge.inc(3)
+
+    for at in points(prepare):
+        assert recorders[-1].amounts[-1] == 15, at
 
 
 def test_a_forked_process_counts_a_gauge_from_zero_though_a_thread_held_its_lock() -> None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from otel_distro.internals import renew_meter_locks
-from otel_distro.metrics.foreign import renew_locks
+from otel_distro.metrics.foreign import DefaultRegistry, renew_locks
 from otel_distro.metrics.reader import PrometheusReader
 from tests.shared_metrics import in_child
 
@@ -39,6 +39,15 @@ def _held(*locks: Any) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def test_a_fork_in_the_midst_of_the_first_pages_import_does_not_wait_for_itself() -> None:
+    def fork_in_the_midst() -> None:
+        registry = DefaultRegistry()
+        with registry._lock:  # as a signal handler finds it
+            in_child(lambda: None)
+
+    in_child(fork_in_the_midst)
 
 
 def test_a_childs_page_waits_for_no_lock_that_a_thread_of_the_parent_held() -> None:

@@ -7,7 +7,7 @@ import pickle
 import random
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_distro.metrics.shared import MAGIC, SEGMENT, CellFile, CellReader, ForeignFileError, is_alive
+from tests.interruptions import points
 from tests.shared_metrics import forked, in_child, kill_after
 
 Seen = list[tuple[str, list[float]]]
@@ -143,6 +144,60 @@ def test_a_reader_in_another_process_sees_only_whole_entries_while_the_file_grow
         file.add("0 end", 0)
         _, status = os.waitpid(pid, 0)
     assert status == 0
+
+
+def test_an_entry_that_is_made_in_the_midst_of_another_one_stands_beside_it(tmp_path: Path) -> None:
+    made: list[CellFile] = []
+
+    def prepare() -> tuple[Callable[[], None], Callable[[], None]]:
+        file = CellFile(tmp_path / f"{len(made)}.cells")
+        made.append(file)
+
+        def handler() -> None:
+            _add(file, "handler", [2.0])
+            _add(file, "h" * SEGMENT, [3.0])
+
+        def action() -> None:
+            _add(file, "action", [1.0])
+            _add(file, "after", [4.0])
+
+        return action, handler
+
+    for at in points(prepare):
+        with closing(made[-1]), closing(CellReader(_path(made[-1]))) as reader:
+            all_four = [("action", [1.0]), ("after", [4.0]), ("handler", [2.0]), ("h" * SEGMENT, [3.0])]
+            assert sorted(_seen(reader)) == all_four, at
+    made[-1].close()
+
+
+def test_an_entry_that_is_given_up_in_its_midst_spoils_no_other(tmp_path: Path) -> None:
+    def prepare() -> tuple[Callable[[], None], Callable[[], None]]:
+        file = CellFile(tmp_path / f"{os.urandom(4).hex()}.cells")
+
+        is_adding = False
+
+        def handler() -> None:
+            if is_adding:
+                raise KeyboardInterrupt
+
+        def action() -> None:
+            nonlocal is_adding
+            is_adding = True
+            try:  # noqa: SIM105 -- whose end would be a further point
+                file.add("given up" * 9, 0)
+            except KeyboardInterrupt:
+                pass
+            is_adding = False
+            cells = file.add("after", 9)
+            assert list(cells) == [0] * 9
+            cells[0] = 1
+            with closing(CellReader(_path(file))) as reader:
+                assert _seen(reader)[-1] == ("after", [1.0] + [0.0] * 8)
+            file.close()
+
+        return action, handler
+
+    sum(1 for _ in points(prepare))
 
 
 def test_a_segment_that_is_allocated_and_has_no_head_yet_is_not_in_use(file: CellFile) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import time
 from typing import Any
 
@@ -13,11 +13,12 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import Counter, MeterProvider, ObservableCounter
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 
 from otel_distro.internals import MetricsSdk, metrics_sdk
-from otel_distro.metrics import recording, storages
+from otel_distro.metrics import adoption, recording, storages
 from otel_distro.metrics.families import COUNTER, Families, Labels
 from otel_distro.metrics.limits import LONGEST_VALUE, Limits
 from otel_distro.metrics.reader import PrometheusReader
@@ -25,6 +26,7 @@ from otel_distro.metrics.series import SharedSeries
 from otel_distro.metrics.shared import CellFile, CellReader
 from otel_distro.metrics.store import CellStore
 from otel_distro.metrics.streams import EXEMPLAR_CELLS, HISTOGRAM, Stream
+from tests.interruptions import points
 
 OVERFLOW: Labels = (("otel_metric_overflow", "true"),)
 DELTA = AggregationTemporality.DELTA
@@ -315,6 +317,83 @@ def test_a_counter_that_is_always_on_shows_ids_where_there_are_some(monkeypatch:
     assert _exemplars(file) == {}
     counter.add(2, context=_span(8, 9))
     assert [(value, *ids) for value, _, *ids in _exemplars(file).values()] == [(2, 8, 9)]
+
+
+class _Interrupted:
+    """One instrument that measures in the midst of its own measurement, or of a collection."""
+
+    def __init__(self, kind: str, *, with_page: bool) -> None:
+        self.kind = kind
+        self.metrics = Metrics(delta=True) if with_page else None
+        self.reader = self.metrics.memory if self.metrics else InMemoryMetricReader({Counter: DELTA})
+        provider = self.metrics.provider if self.metrics else MeterProvider([self.reader], shutdown_on_exit=False)
+        if not with_page:
+            adoption.limit(_sdk(), provider, Limits())
+        meter = provider.get_meter("tests")
+        self._measure = meter.create_counter("hits").add if kind == "counter" else meter.create_histogram("hits").record
+        self.found: dict[str, Any] = {}
+
+    def measure(self) -> None:
+        self._measure(1, {"who": "action"})
+
+    def handle(self) -> None:
+        self._measure(2, {"who": "handler"})
+        self._measure(3, {"who": "action"})
+
+    def collect(self) -> None:
+        data = self.reader.get_metrics_data()
+        for point in data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points if data else ():
+            who: Any = (point.attributes or {})["who"]
+            if isinstance(point, HistogramDataPoint):
+                self.found[who] = (point.count, point.sum, sum(point.bucket_counts), point.min, point.max)
+            else:
+                self.found[who] = self.found.get(who, 0) + getattr(point, "value", 0)
+
+
+@pytest.mark.parametrize("kind", ["counter", "histogram"])
+@pytest.mark.parametrize("with_page", [True, False])
+@pytest.mark.parametrize("collecting", [True, False])
+def test_what_is_measured_in_the_midst_of_anything_counts_in_every_reader(
+    kind: str, with_page: bool, collecting: bool
+) -> None:
+    """As by a signal handler, a finalizer or a callback of the garbage collector, whose thread may hold any lock."""
+    made: list[_Interrupted] = []
+
+    def prepare() -> tuple[Callable[[], None], Callable[[], None]]:
+        one = _Interrupted(kind, with_page=with_page)
+        made.append(one)
+        if collecting:
+            one.measure()
+        return one.collect if collecting else one.measure, one.handle
+
+    for at in points(prepare, every=3):
+        one = made.pop()
+        one.collect()
+        counted = {"handler": 2, "action": 4}
+        spread = {"handler": (1, 2, 1, 2, 2), "action": (2, 4, 2, 1, 3)}
+        assert one.found == (counted if kind == "counter" else spread), at
+        if one.metrics is not None:
+            shown = {labels[0][1]: getattr(value, "sum", value) for labels, value in one.metrics.series("hits").items()}
+            assert shown == counted, at
+
+
+def test_an_exponential_histogram_takes_what_comes_in_the_midst_of_a_measurement_after_it() -> None:
+    view = View(instrument_name="*", aggregation=ExponentialBucketHistogramAggregation(max_size=4))
+    made: list[InMemoryMetricReader] = []
+
+    def prepare() -> tuple[Callable[[], object], Callable[[], object]]:
+        made.append(InMemoryMetricReader())
+        provider = MeterProvider([made[-1]], views=[view], shutdown_on_exit=False)
+        adoption.limit(_sdk(), provider, Limits())
+        histogram = provider.get_meter("tests").create_histogram("took")
+        histogram.record(1)
+        return lambda: histogram.record(100), lambda: histogram.record(0.01)
+
+    for at in points(prepare):
+        data: Any = made.pop().get_metrics_data()
+        point = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
+        found = (point.count, point.sum, sum(point.positive.bucket_counts), point.min, point.max)
+        assert found == (3, pytest.approx(101.01), 3, 0.01, 100), at
 
 
 def test_a_child_begins_at_zero_with_free_locks_and_goes_on() -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.metrics.shared import SEGMENT, CellFile, is_alive
 from otel_distro.metrics.store import CellStore
-from tests.shared_metrics import COUNTER, HISTOGRAM, Worker, in_child, merger, samples
+from tests.interruptions import points
+from tests.shared_metrics import COUNTER, HISTOGRAM, UP_DOWN, Worker, in_child, merger, samples
 
 _NEW_NAMESPACES = 0x10000000 | 0x20000  # user, mounts
 _PRIVATE = 0x4000 | 0x40000
@@ -237,6 +238,36 @@ def test_who_counts_log_records_counts_the_warning_too(tmp_path: Path) -> None:
     finally:
         logger.removeHandler(handler)
     assert 'lines_total{level="WARNING"} 2\n' in reader.page().decode()
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_series_that_are_made_in_the_midst_of_another_one_count(tmp_path: Path, has_room: bool) -> None:
+    folder = tmp_path if has_room else tmp_path / "nowhere"
+    stores: list[CellStore] = []
+
+    def prepare() -> tuple[Callable[[], None], Callable[[], None]]:
+        store = CellStore(lambda: CellFile(folder / f"{os.urandom(4).hex()}.cells"))
+        stores.append(store)
+
+        def count(number: int, *labels: tuple[str, str]) -> None:
+            store.cells(COUNTER, labels)[0] += number
+
+        def handler() -> None:
+            count(2, ("who", "handler"))
+            count(3)
+            store.cells(UP_DOWN, ())[0] += 4
+
+        return lambda: count(5), handler
+
+    for at in points(prepare, every=3):
+        reader = Merger(stores[-1], folder)
+        handled = {("hits_total", (("who", "handler"),)): 2, ("open", ()): 4}
+        assert samples(reader) == {("hits_total", ()): 8, **handled}, at
+        reader.close()
+        stores[-1].close()
+        for file in tmp_path.glob("*.cells"):
+            file.unlink()
+    stores[-1].close()
 
 
 def test_without_a_folder_all_is_in_memory() -> None:
