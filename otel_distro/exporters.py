@@ -262,4 +262,12 @@ def _reader_of(exporter: Any, settings: Settings) -> Any:
 
     if isinstance(exporter, MetricReader):
         return exporter
-    return PeriodicReader(Sender("metrics", exporter), settings.metric_interval / 1000, settings.exit_timeout)
+    form_of = _otlp_form if type(exporter).__module__.startswith("opentelemetry.exporter.otlp.") else None
+    sender = Sender("metrics", exporter)
+    return PeriodicReader(sender, settings.metric_interval / 1000, settings.exit_timeout, form_of)
+
+
+def _otlp_form(data: Any) -> Any:
+    from otel_distro.otlp_metrics import sendable  # with what is sent first: a start does not pay for it
+
+    return sendable(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
@@ -15,10 +16,18 @@ class PeriodicReader(Closing, MetricReader):
     """Collects and sends every so many seconds, in the place of the SDK's own.
 
     Thread and fork safe. What does not arrive is counted in points; later ones of a sum say what these had to say.
+    `form_of` makes of what is collected what the exporter can send.
     """
 
-    def __init__(self, sender: Sender, seconds: float, limit: float = 3.0) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        seconds: float,
+        limit: float = 3.0,
+        form_of: Callable[[MetricsData], MetricsData] | None = None,
+    ) -> None:
         exporter = sender.exporter
+        self._form_of = form_of
         super().__init__(
             preferred_temporality=getattr(exporter, "_preferred_temporality", None),
             preferred_aggregation=getattr(exporter, "_preferred_aggregation", None),
@@ -48,7 +57,8 @@ class PeriodicReader(Closing, MetricReader):
             for metric in scope.metrics
         )
         self._flying.append(number)
-        attempt = self.sender.send(metrics_data, timeout_millis=timeout_millis)
+        made = metrics_data if self._form_of is None else self._form_of(metrics_data)
+        attempt = self.sender.send(made, timeout_millis=timeout_millis)
         if self._flying:
             self._flying.clear()
             self.sender.note(number, attempt)

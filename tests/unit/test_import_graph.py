@@ -27,6 +27,7 @@ RANKS = {
     "attributes": 2,
     "otlp_bytes": 2,
     "otlp_logs": 2,
+    "otlp_metrics": 2,
     "otlp_spans": 2,
     "span_masking": 2,
     "web": 3,
