@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from otel_distro.metrics.naming import label_name, metric_name, unit_name
@@ -67,11 +68,11 @@ class Family:
     exemplars: dict[Labels, dict[int, Exemplar]] = field(default_factory=dict)
 
     def sample_names(self) -> tuple[str, ...]:
-        """Return the names that the family's samples have on a page."""
+        """Return the names that the family, as text, and its samples have on a page."""
         suffixes = {
             COUNTER: ("_total",),
             GAUGE: ("",),
-            HISTOGRAM: ("_bucket", "_count", "_sum"),
+            HISTOGRAM: ("", "_bucket", "_count", "_sum"),
             SUMMARY: ("", "_count", "_sum"),
         }
         return tuple(self.name + suffix for suffix in suffixes[self.kind])
@@ -83,9 +84,11 @@ class Families:
     Not thread-safe: one page is made at a time.
     """
 
-    def __init__(self, warned: set[str] | None = None) -> None:
+    def __init__(self, warned: set[str] | None = None, reserved: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Begin with none; `reserved` are names that no family may have, and whose they are."""
         self._by_name: dict[str, Family] = {}
-        self._owner: dict[str, str] = {}
+        self._reserved = reserved
+        self._owner: dict[str, str] = {**reserved}
         self._warned = set() if warned is None else warned
 
     def __iter__(self) -> Iterator[Family]:
@@ -98,6 +101,8 @@ class Families:
         """
         known = self._by_name.get(described.name)
         taken = next((name for name in described.sample_names() if name in self._owner), "")
+        if described.name in self._reserved:
+            taken = described.name
         if known is not None:
             if (known.kind, known.additive) == (described.kind, described.additive):
                 return known

@@ -23,6 +23,8 @@ _OF_ONE_PROCESS: Final = frozenset(
     )
 )
 EOF: Final = b"# EOF\n"
+# What tells the resource, and whose the names are.
+TARGET: Final = dict.fromkeys(("target", "target_info"), "what the resource is")
 _texts: Final = LabelTexts()
 
 _logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ def page_text(
     shown = 0
     if resource:
         lines.extend(_target(resource, openmetrics=openmetrics))
-        taken.update(("target", "target_info"))
+        taken.update(TARGET)
     for family in families:
         taken.update((family.name, *family.sample_names()))
         lines.extend(_lines(family, openmetrics=openmetrics))
@@ -146,7 +148,9 @@ def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
     if family.kind in (HISTOGRAM, SUMMARY):
         for labels, value in family.series.items():
             exemplars = family.exemplars.get(labels, {}) if openmetrics else {}
-            yield from _distribution(family.name, labels, value, exemplars)  # type: ignore[arg-type]
+            # There a sum is a counter, which can neither go down nor be negative.
+            sums = not openmetrics or not _may_go_down(value)  # type: ignore[arg-type]
+            yield from _distribution(family.name, labels, value, exemplars, sums=sums)  # type: ignore[arg-type]
         return
     name = family.name + "_total" if family.kind == COUNTER else family.name
     for labels, value in family.series.items():
@@ -154,7 +158,14 @@ def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
         yield f"{name}{_braces(labels)} {_number(value)}{_exemplar(exemplar)}"  # type: ignore[arg-type]
 
 
-def _distribution(name: str, labels: Labels, value: Distribution, exemplars: Mapping[int, Exemplar]) -> Iterator[str]:
+def _may_go_down(value: Distribution) -> bool:
+    """Say whether the sum of observations is none that only grows."""
+    return value.sum < 0 or any(bound < 0 for bound in value.bounds[:1])
+
+
+def _distribution(
+    name: str, labels: Labels, value: Distribution, exemplars: Mapping[int, Exemplar], *, sums: bool
+) -> Iterator[str]:
     inner = _texts.text(labels)
     start = f"{name}_bucket{{{inner}," if inner else f"{name}_bucket{{"
     below = 0
@@ -164,8 +175,10 @@ def _distribution(name: str, labels: Labels, value: Distribution, exemplars: Map
             yield f'{start}le="{_number(bound)}"}} {below}{_exemplar(exemplars.get(index))}'
         yield f'{start}le="+Inf"}} {value.count}{_exemplar(exemplars.get(len(value.bounds)))}'
     braces = _braces(labels)
-    yield f"{name}_count{braces} {value.count}"
-    yield f"{name}_sum{braces} {_number(value.sum)}"
+    if sums or not value.bounds:  # the last bucket has it as well, and OpenMetrics wants it with a sum alone
+        yield f"{name}_count{braces} {value.count}"
+    if sums:
+        yield f"{name}_sum{braces} {_number(value.sum)}"
 
 
 def _exemplar(exemplar: Exemplar | None) -> str:

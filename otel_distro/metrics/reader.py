@@ -17,7 +17,7 @@ from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import Families
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import Merger
-from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TEXT, foreign_text, page_text
+from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TARGET, TEXT, foreign_text, page_text
 from otel_distro.metrics.sources import GaugeRules
 from otel_distro.metrics.store import CellStore
 
@@ -66,7 +66,7 @@ class PrometheusReader(MetricReader):
             self._data = None
             self.collect()
             data, self._data = self._data, None
-            families = Families(self._warned)
+            families = Families(self._warned, TARGET if self._target_info else {})
             if self._consumer is not None:
                 self._merger.add_to(families, scope_labels=self._scope_labels)
             elif data is not None:

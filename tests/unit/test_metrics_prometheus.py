@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -234,6 +238,49 @@ def test_the_target_info_of_a_registry_does_not_stand_beside_that_of_the_resourc
         lines = [line for line in reader.page(accepted).decode().splitlines() if line.startswith("target_info")]
         assert lines == ['target_info{service_name="shop"} 1']
     provider.shutdown()
+
+
+@pytest.mark.parametrize("name", ["target_info", "target"])
+@pytest.mark.parametrize("kind", ["create_counter", "create_gauge", "create_histogram"])
+def test_no_instrument_takes_the_name_of_what_tells_the_resource(
+    name: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = PrometheusReader()
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("app")
+    instrument = getattr(meter, kind)(name)
+    for measure in {"add", "set", "record"} & set(dir(instrument)):
+        getattr(instrument, measure)(1)
+    meter.create_counter("hits").add(1)
+    for content_type, parse in ((TEXT, parse_text), (OPENMETRICS, parse_openmetrics)):
+        page = reader.page(content_type).decode()
+        heads = [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")]
+        assert len(heads) == len(set(heads)), page
+        assert [*parse(page)]
+        assert "hits_total 1" in page
+    assert len([message for message in caplog.messages if "is not shown" in message]) == 1
+
+
+def test_a_histogram_that_is_named_as_a_counter_is_scraped_is_left_out(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    page.meter.create_counter("jobs").add(2)
+    page.meter.create_histogram("jobs_total").record(1)
+    assert page.samples() == {("jobs_total", ()): 2}
+    assert "'jobs_total' would show as jobs_total, which is the name of jobs" in caplog.text
+
+
+def test_a_sum_that_is_no_counter_is_no_part_of_openmetrics() -> None:
+    views = tuple(View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation((2.0,))) for name in "ab")
+    page = Page(views=views)
+    page.meter.create_up_down_counter("a").add(-3)
+    page.meter.create_up_down_counter("b").add(3)
+    page.meter.create_histogram("c", explicit_bucket_boundaries_advisory=[-1.0, 2.0]).record(1)
+    text, openmetrics = (page.reader.page(content_type).decode() for content_type in (TEXT, OPENMETRICS))
+    assert [*parse_openmetrics(openmetrics)]  # type: ignore[no-untyped-call]
+    sums = {"a_sum -3", "a_count 1", "b_sum 3", "b_count 1", "c_sum 1", "c_count 1"}
+    assert sums < set(text.splitlines())
+    assert sums & set(openmetrics.splitlines()) == {"b_sum 3", "b_count 1"}
+    assert {'a_bucket{le="+Inf"} 1', 'c_bucket{le="+Inf"} 1'} < set(openmetrics.splitlines())
 
 
 def test_of_prometheus_client_only_what_it_says_of_its_own_process_is_left_out() -> None:
