@@ -20,6 +20,8 @@ OTLP_ENDPOINTS: Final = (
 )
 
 _ANY_LIMIT: Final = next(variable for variable in VARIABLES if variable.name == "OTEL_ATTRIBUTE_COUNT_LIMIT")
+# What these say goes with all that is sent and stands on the page.
+_CARRIED: Final = frozenset(("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"))
 _SECRETS: Final = frozenset(("elasticsearch_url", "elasticsearch_api_key", "elasticsearch_password"))
 
 
@@ -138,6 +140,10 @@ class Settings(NamedTuple):
         for variable in VARIABLES:
             fallback = defaults.get(variable.name, variable.default)
             given = environ.get(variable.name, "").strip()
+            told = _told(variable.name, given)
+            if told != given:
+                problems.append(f"{variable.name}={given!r} is not UTF-8; {told!r} is used instead")
+                given = told
             try:
                 values[variable.field] = variable.parse(given or fallback)
             except InputError as error:
@@ -221,7 +227,7 @@ def environment_mends(environ: Mapping[str, str]) -> dict[str, str]:
     defaults = environment_defaults(environ)
     for variable in VARIABLES:
         text = environ.get(variable.name, "")
-        used = text.strip()
+        used = _told(variable.name, text.strip())
         if not used or not variable.name.startswith("OTEL_") or variable.name.startswith("OTEL_DISTRO_"):
             continue
         try:
@@ -233,6 +239,11 @@ def environment_mends(environ: Mapping[str, str]) -> dict[str, str]:
         if used != text:
             mends[variable.name] = used
     return mends
+
+
+def _told(name: str, text: str) -> str:
+    """Return the text of a variable that every signal carries, without bytes that no text of OTLP can hold."""
+    return text.encode(errors="replace").decode() if name in _CARRIED else text
 
 
 assert {variable.field for variable in VARIABLES} == {*Settings._fields} - {"problems"}  # noqa: S101 -- the table and the class are one thing

@@ -169,6 +169,9 @@ def test_a_wrong_limit_of_attributes_leaves_log_records_whole_as_none_does(value
         ({"OTEL_SERVICE_NAME": " shop "}, {"OTEL_SERVICE_NAME": "shop"}),
         ({"OTEL_RESOURCE_ATTRIBUTES": "a=b,c"}, {}),
         ({"OTEL_RESOURCE_ATTRIBUTES": "a=B"}, {"OTEL_RESOURCE_ATTRIBUTES": "a=B"}),
+        ({"OTEL_SERVICE_NAME": "caf\udce9"}, {"OTEL_SERVICE_NAME": "caf?"}),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=\udcff,b=c"}, {"OTEL_RESOURCE_ATTRIBUTES": "a=?,b=c"}),
+        ({"OTEL_DISTRO_LOG_FILE": "caf\udce9"}, {"OTEL_DISTRO_LOG_FILE": "caf\udce9"}),
         ({"OTEL_PYTHON_EXCLUDED_URLS": "*.js"}, {}),
         (
             {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": "[a"},
@@ -183,6 +186,12 @@ def test_opentelemetry_reads_what_is_used_here(given: dict[str, str], mended: di
     result = {name: text for name, text in {**given, **mends}.items() if text or name not in mends}
     assert result == mended
     assert Settings.from_environ(result) == Settings.from_environ(given)._replace(problems=())
+
+
+def test_bytes_that_are_no_utf8_cost_the_name_of_a_service_nothing_else() -> None:
+    settings = Settings.from_environ({"OTEL_SERVICE_NAME": "caf\udce9"})
+    assert settings.service_name == "caf?"
+    assert settings.problems == (r"OTEL_SERVICE_NAME='caf\udce9' is not UTF-8; 'caf?' is used instead",)
 
 
 def test_every_setting_has_one_variable_and_every_default_can_be_parsed() -> None:
