@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from importlib import import_module, metadata
 from importlib.metadata import EntryPoint
@@ -211,6 +212,23 @@ def renew_meter_locks(provider: Any) -> None:
     for meter in list(getattr(provider, "_meters", {}).values()):
         if hasattr(meter, "_instrument_registration_lock"):
             meter._instrument_registration_lock = threading.Lock()
+
+
+def make_mappings() -> None:
+    """Make what all exponential histograms of a process share, a mapping for each scale, before anyone needs it.
+
+    The SDK makes them one by one, under a lock that a fork may leave to the child held, and that who records by a
+    finalizer or signal handler, in the midst of that, would want once more.
+    """
+    inner = "opentelemetry.sdk.metrics._internal.exponential_histogram.mapping"
+    kinds = (
+        ("exponent_mapping", "ExponentMapping", range(-10, 1)),
+        ("logarithm_mapping", "LogarithmMapping", range(1, 21)),
+    )
+    for module, name, scales in kinds:
+        with suppress(Exception):  # this release makes them in another way
+            for scale in scales:
+                find(f"{inner}.{module}", name)(scale)
 
 
 def _has_private_attributes() -> bool:

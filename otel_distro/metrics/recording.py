@@ -16,7 +16,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from otel_distro.internals import MetricsSdk
+from otel_distro.internals import MetricsSdk, make_mappings
 from otel_distro.metrics.entries import SLOT, Entry, remember
 from otel_distro.metrics.series import GREATEST, Offer
 
@@ -35,6 +35,7 @@ def install(sdk: MetricsSdk) -> None:
     if _originals:
         return
     _sdk[:] = [sdk]
+    make_mappings()
     for kind, method, least in (
         (sdk.counter, "add", 0.0),
         (sdk.up_down_counter, "add", -GREATEST),

@@ -13,6 +13,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import Counter, MeterProvider, ObservableCounter
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.exponent_mapping import ExponentMapping
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm_mapping import LogarithmMapping
 from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
@@ -382,18 +384,29 @@ def test_an_exponential_histogram_takes_what_comes_in_the_midst_of_a_measurement
     made: list[InMemoryMetricReader] = []
 
     def prepare() -> tuple[Callable[[], object], Callable[[], object]]:
+        for kind in (ExponentMapping, LogarithmMapping):  # as in a process that has had no such histogram
+            kind._mappings.clear()
+        recording.uninstall()
+        recording.install(_sdk())
         made.append(InMemoryMetricReader())
         provider = MeterProvider([made[-1]], views=[view], shutdown_on_exit=False)
         adoption.limit(_sdk(), provider, Limits())
         histogram = provider.get_meter("tests").create_histogram("took")
         histogram.record(1)
-        return lambda: histogram.record(100), lambda: histogram.record(0.01)
+
+        def handler() -> None:
+            histogram.record(0.01)
+            histogram.record(1, {"who": "handler"})
+            histogram.record(1e9, {"who": "handler"})
+
+        return lambda: histogram.record(100), handler
 
     for at in points(prepare):
         data: Any = made.pop().get_metrics_data()
-        point = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
+        point, other = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
         found = (point.count, point.sum, sum(point.positive.bucket_counts), point.min, point.max)
         assert found == (3, pytest.approx(101.01), 3, 0.01, 100), at
+        assert (other.count, other.sum) == (2, 1e9 + 1), at
 
 
 def test_a_child_begins_at_zero_with_free_locks_and_goes_on() -> None:
