@@ -3,10 +3,12 @@
 #   VENV     where the environment is              (.venv)
 #   SECONDS  how long `make demo` runs             (until Ctrl-C)
 #   STACK    full: `make demo` with Collector, Elasticsearch and Prometheus  (python)
+#   PROCESSES  how many `make test` tests in at once  (2)
 #   ARGS     further arguments for the tool        (make unit ARGS="-k settings")
 
 PYTHON ?= python3
 VENV ?= .venv
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 UV := build/lock/bin/uv
@@ -49,8 +51,8 @@ demo: environment ## run the shop with traffic and show its metrics and logs (SE
 	@$(BIN)/python examples/shop/demo.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACK),--stack $(STACK))
 
 test: lint types services ## run every check and every test, real servers included
-	@echo "== tests: pytest"
-	@$(BIN)/python -m pytest $(ARGS)
+	@echo "== tests: pytest, in $(PROCESSES) processes"
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # ---- the parts of `make test`
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 import ssl
@@ -21,7 +22,9 @@ T = TypeVar("T")
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _GIVEN: Final[deque[int]] = deque(maxlen=1_000)
 # Below the ports that systems give to connections and to servers that ask for any: none of those comes in between.
-_PORTS: Final = range(20_000, 32_000)
+# Nor does another process of the same run: each has 3,000 of its own.
+_FIRST: Final = 20_000 + 3_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4)
+_PORTS: Final = range(_FIRST, _FIRST + 3_000)
 _DICE: Final = random.SystemRandom()  # hypothesis gives the module's own the same seed again and again
 
 

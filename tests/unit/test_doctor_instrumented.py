@@ -26,7 +26,7 @@ def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
 
 @pytest.mark.parametrize(("off", "mend"), [("Flask", "is flask meant?"), ("nothing", "take it out of that list")])
 def test_a_name_to_leave_out_that_is_none_is_a_warning(off: str, mend: str) -> None:
-    _, unknown, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
+    *_, unknown, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
     assert (unknown.status, unknown.mend) == ("warning", mend)
     assert unknown.found.endswith(f"has {off!r}, which is no instrumentation that is installed")
 
