@@ -28,6 +28,9 @@ _FOREIGN: Final = (
     "FLASK_",
     "WERKZEUG_",
     "GUNICORN_CMD_ARGS",
+    "COLUMNS",  # set by readline where pytest runs in several processes: no terminal's
+    "LINES",
+    "PYTEST_",
     "PYTHONDONTWRITEBYTECODE",  # each of the hundreds of starts would compile the whole package again
 )
 
