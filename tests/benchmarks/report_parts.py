@@ -36,6 +36,12 @@ PARTS: Final = (
         figures.flask_plots, figures.flask_targets, has_peers=True,
     ),
     Part(
+        "asgi_cost", "A Starlette request",
+        "The application called as a server calls it, without a socket; every way in a process of its own, and its "
+        "counters are right in the end.",
+        ("--rounds", "9"), ("--rounds", "2", "--requests", "200"), figures.no_plots, figures.asgi_targets,
+    ),
+    Part(
         "page_cost", "The metrics page",
         "A counter with three labels; each page in a process of its own, checked to say the total that was counted. "
         "The ratio is to prometheus_client in as many processes. *grown* is what the peak of memory has gained after "

@@ -75,6 +75,6 @@ def test_a_part_alone_does_not_take_the_others_out_of_the_page(tmp_path: Path) -
     command = [sys.executable, "-m", "tests.benchmarks.report", "--only", "flask_cost"]
     done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "docs/benchmarks.md would lose page_cost, " in done.stderr
+    assert "docs/benchmarks.md would lose asgi_cost, page_cost, " in done.stderr
     assert "Run it once without --only and --draw" in done.stderr
     assert (tmp_path / "docs" / "benchmarks.md").read_text() == "kept"
