@@ -193,9 +193,9 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
         try:
             await application(self, scope, receive, exchange.send)
         except BaseException as error:
-            # The server logs it when the request is over here.
+            # The server logs it when the request is over here. An error may have been raised in an earlier request too.
             ids = exchange.span_ids or _span_ids()
-            error.__dict__.setdefault(ERROR_IDS, [exchange.request_id, user_id.get(), *ids])
+            error.__dict__[ERROR_IDS] = [exchange.request_id, user_id.get(), *ids]
             raise
         finally:
             if not exchange.recorded:

@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_c
 
 from otel_distro.context import ERROR_IDS, get_request_id, request_id, set_user, user_id
 from otel_distro.logs.document import Documents
-from otel_distro.web.asgi import AsgiExchange, AsgiHook, Message, Receive, Scope, Send, serving
+from otel_distro.web.asgi import AsgiHook, Message, Receive, Scope, Send, serving
 from otel_distro.web.current import current_request
 from tests.asgi import Answer, answered, ask, scope_of
 from tests.unit.test_web_wsgi import Recorder
@@ -292,14 +292,14 @@ def test_nothing_is_measured_where_the_classic_metrics_are_off() -> None:
 
 
 def test_a_request_that_is_over_is_freed_without_the_garbage_collector(recorder: Recorder) -> None:
-    kept: list[weakref.ref[AsgiExchange]] = []
-
-    class Exchange(dict[str, Any]):
+    class Watched(dict[str, Any]):
         """A scope of which can be told whether it is still there."""
 
+    kept: list[weakref.ref[Watched]] = []
+
     async def serve() -> None:
-        scope = Exchange(scope_of("/items/7"))
-        kept.append(weakref.ref(scope))  # type: ignore[arg-type]
+        scope = Watched(scope_of("/items/7"))
+        kept.append(weakref.ref(scope))
         await answered(hooked(recorder, answer(b"abc")), scope)
 
     gc.disable()
@@ -329,6 +329,17 @@ def test_the_servers_line_about_an_error_has_the_ids_of_its_request(
     (record,) = caplog.records
     document = Documents().of(record)
     assert (document["request_id"], document["user_id"], get_request_id()) == ("my-first", "ann", None)
+
+
+def test_an_error_that_is_raised_in_one_request_after_the_other_has_the_ids_of_the_last(recorder: Recorder) -> None:
+    failed = ValueError("made once")
+
+    async def work(*_: Any) -> None:
+        raise failed
+
+    for name in (b"my-first", b"my-second"):
+        ask(hooked(recorder, work), "/items/7", headers=[(b"x-request-id", name)])
+    assert vars(failed)[ERROR_IDS][0] == "my-second"
 
 
 def test_a_line_about_an_error_within_another_request_keeps_its_own_ids(
