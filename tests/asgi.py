@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from otel_distro.web.asgi import Message, Receive, Scope, Send
+from otel_distro.web.asgi import Message, Scope
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -62,9 +62,8 @@ async def answered(app: Any, scope: Scope, messages: Iterable[Message] = ()) -> 
     async def send(message: Message) -> None:
         answer.messages.append(message)
 
-    client: tuple[Receive, Send] = receive, send
     try:
-        await app(scope, *client)
+        await app(scope, receive, send)
     except BaseException as error:  # noqa: BLE001 -- kept, as a server does
         answer.error = error
     return answer

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib import import_module
+from collections.abc import Callable
 
 from otel_distro.settings import Settings
 
@@ -16,19 +16,31 @@ _logger = logging.getLogger(__name__)
 
 def asgi(_: object) -> None:
     """Have Starlette and FastAPI served through their hook, as far as they have been imported."""
-    _follow("starlette", "starlette.applications", "Starlette")
+
+    def follow(http_metrics: str) -> None:
+        from otel_distro.web import starlette
+
+        starlette.follow(http_metrics)
+
+    _follow("Starlette", "starlette.applications", follow)
 
 
 def django(_: object) -> None:
     """Have Django served through its hook, as far as it has been imported."""
-    _follow("django", "django.core.handlers.base", "BaseHandler")
+
+    def follow(http_metrics: str) -> None:
+        from otel_distro.web import django
+
+        django.follow(http_metrics)
+
+    _follow("BaseHandler", "django.core.handlers.base", follow)
 
 
-def _follow(hook: str, needed: str, what: str) -> None:
+def _follow(what: str, needed: str, follow: Callable[[str], None]) -> None:
     # Not where the import of what the hook itself needs is under way.
     if hasattr(sys.modules.get(needed), what):
         try:
-            import_module(f"otel_distro.web.{hook}").follow(Settings.current().http_metrics)
+            follow(Settings.current().http_metrics)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the import down
-            kind = type(error).__name__
-            _logger.warning("requests of %s are not measured: %s: %s; everything else goes on", hook, kind, error)
+            framework, kind = needed.partition(".")[0], type(error).__name__
+            _logger.warning("requests of %s are not measured: %s: %s; everything else goes on", framework, kind, error)
