@@ -1,0 +1,1 @@
+"""Questions to logs, in files and in Elasticsearch."""

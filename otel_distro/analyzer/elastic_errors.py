@@ -56,6 +56,7 @@ def _not_found(error: Any, url: str, index: str) -> str:
 
 
 def who(address: Address) -> str:
+    """Return by what credentials Elasticsearch is asked, without what is secret in them."""
     if address.api_key is not None:
         return "the api_key"
     if address.basic_auth is not None:

@@ -1,0 +1,1 @@
+"""What leaves the process by OTLP: sent aside, counted, and told of where it fails."""

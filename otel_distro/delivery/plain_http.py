@@ -1,5 +1,6 @@
-"""OTLP over HTTP without TLS and without a proxy, by Python's own client: what requests and urllib3 have beside that
-takes a fifth of a start, and more of each request than the connection.
+"""OTLP over HTTP without TLS and without a proxy, by Python's own client.
+
+What requests and urllib3 have beside that takes a fifth of a start, and more of each request than the connection.
 """
 
 from __future__ import annotations

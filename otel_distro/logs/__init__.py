@@ -1,0 +1,1 @@
+"""Log records as JSON lines and OTLP records: one document, bounded and with secrets masked."""

@@ -1,12 +1,12 @@
-"""Any Python value as plain JSON: what a log line can hold, with secrets masked and everything bounded.
+r"""Any Python value as plain JSON: what a log line can hold, with secrets masked and everything bounded.
 
 | value | in the log |
 | --- | --- |
-| text | itself; lone surrogates as `\\udc80`; cut at the limit |
+| text | itself; lone surrogates as `\udc80`; cut at the limit |
 | bool, None, integers of 64 bits | themselves |
 | larger integers, Decimal, UUID, dates, paths | text |
 | NaN and the infinities | null: Elasticsearch takes no document with another value in a field of numbers |
-| bytes | their UTF-8 text, other bytes as `\\xff` |
+| bytes | their UTF-8 text, other bytes as `\xff` |
 | timedelta | seconds |
 | Enum | its value |
 | dataclasses, named tuples, mappings | objects; keys as text, bytes as theirs, an empty one as `_` |

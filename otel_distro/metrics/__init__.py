@@ -1,0 +1,1 @@
+"""Metrics by the OpenTelemetry API: recorded fast, shared by processes, shown on a page that Prometheus reads."""

@@ -26,7 +26,8 @@ Attributes: TypeAlias = dict[str, str]
 class Measure(Protocol):
     """The method of an OpenTelemetry instrument that takes a measurement: `add`, `set` or `record`."""
 
-    def __call__(self, amount: float, /, attributes: Attributes) -> None: ...
+    def __call__(self, amount: float, /, attributes: Attributes) -> None:
+        """Measure an amount of the series with these attributes."""
 
 
 class BoundCounter:

@@ -57,7 +57,8 @@ def uninstall() -> None:
 class Bound(Protocol):
     """What records a measurement of one series; `context` holds the span of its exemplar, where not the current one."""
 
-    def __call__(self, amount: float, context: Any = None, /) -> None: ...
+    def __call__(self, amount: float, context: Any = None, /) -> None:
+        """Measure an amount."""
 
 
 def bind(  # noqa: C901 -- as in `_fast`

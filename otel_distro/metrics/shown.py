@@ -8,6 +8,7 @@ from otel_distro.metrics.streams import Stream
 
 
 def family_kind(stream: Stream) -> str:
+    """Return as what kind of metric a page shows a stream."""
     if stream.kind in (streams.COUNTER, streams.OBSERVED_COUNTER):
         return COUNTER
     if stream.kind == streams.EXPONENTIAL or (stream.kind == streams.HISTOGRAM and stream.bounds):
@@ -16,6 +17,7 @@ def family_kind(stream: Stream) -> str:
 
 
 def value_of(stream: Stream, cells: list[float]) -> Value:
+    """Return what a page shows of a series with these cells."""
     if stream.kind == streams.HISTOGRAM:
         counts = tuple(map(int, cells[1:]))
         return Distribution(sum(counts), plain(cells[0]), stream.bounds, counts if stream.bounds else ())

@@ -70,6 +70,7 @@ class Timer:
         call.end(error)
 
     def __call__(self, function: F) -> F:
+        """Return the function with every call timed, as a decorator does."""
         return timed(function, self._begin)
 
 

@@ -1,0 +1,1 @@
+"""Requests of Flask, Starlette, FastAPI and Django: ids in context, figures measured, spans."""

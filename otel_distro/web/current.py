@@ -7,20 +7,19 @@ from typing import Final, Protocol
 
 
 class CurrentRequest(Protocol):
-    """A request under way; belongs to the thread or task that serves it.
-
-    `endpoint` is the route template, or None while no route is known; `counted` says that the hook itself records this
-    request in the classic metrics.
-    """
+    """A request under way; belongs to the thread or task that serves it."""
 
     @property
-    def method(self) -> str: ...
+    def method(self) -> str:
+        """The method, one of the standard's or `_OTHER`."""
 
     @property
-    def endpoint(self) -> str | None: ...
+    def endpoint(self) -> str | None:
+        """The route template, or None while no route is known."""
 
     @property
-    def counted(self) -> bool: ...
+    def counted(self) -> bool:
+        """Whether the hook itself records this request in the classic metrics."""
 
 
 current_request: Final[ContextVar[CurrentRequest | None]] = ContextVar("otel_distro_current_request", default=None)

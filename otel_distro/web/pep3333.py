@@ -15,4 +15,5 @@ Write: TypeAlias = Callable[[bytes], object]
 class StartResponse(Protocol):
     """The callable that a WSGI server hands to the application."""
 
-    def __call__(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write: ...
+    def __call__(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+        """Begin the answer."""

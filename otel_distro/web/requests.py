@@ -30,7 +30,8 @@ class Answered(Protocol):
 
     def __call__(  # noqa: PLR0913, PLR0917 -- the figures of one request
         self, method: str, endpoint: str, status: int, seconds: float, size: int, context: Context | None = None, /
-    ) -> None: ...
+    ) -> None:
+        """Record it."""
 
 
 class RequestMetrics:

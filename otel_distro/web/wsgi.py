@@ -25,7 +25,6 @@ def serving(
     is called with the application first. An application mounted inside of another one is served as it is: the outermost
     hook counts the request. What it raises goes on to the server.
     """
-
     inner, whole_body = application or _wsgi_app, hook.whole_body
 
     def serve(self: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
