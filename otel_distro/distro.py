@@ -13,12 +13,10 @@ from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any, Final
 
-from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # untyped module
-from wrapt import register_post_import_hook
 
 import otel_distro
-from otel_distro import exporters
+from otel_distro import exporters, instrumentors
 from otel_distro.internals import entry_points
 from otel_distro.settings import Settings, environment_defaults, environment_mends
 from otel_distro.uwsgi import hold_group, start_in_workers
@@ -26,19 +24,6 @@ from otel_distro.uwsgi import hold_group, start_in_workers
 _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _started: Final[list[str]] = []
-# A request pays only for what is chosen: the metrics of these instrumentors are the semantic conventions'.
-_SEMCONV_METRICS: Final = frozenset(("flask", "fastapi", "starlette", "django"))
-# By the name that switches it off, a hook of ours in `web.frameworks`, and the imports at which it has something to do.
-_FRAMEWORKS: Final = {
-    "asgi": (
-        "starlette.applications",
-        "starlette.middleware.wsgi",
-        "a2wsgi.wsgi",
-        "fastapi.routing",
-        "fastapi.applications",
-    ),
-    "django": ("django.core.handlers.base", "django.core.handlers.wsgi", "django.core.handlers.asgi"),
-}
 
 
 class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no type information
@@ -58,7 +43,10 @@ class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no typ
         settings = Settings.current()
         if not settings.disabled:
             with _no_collections():
-                _isolated(f"instrumentation {entry_point.name!r}", lambda: _instrument(entry_point, settings, kwargs))
+                _isolated(
+                    f"instrumentation {entry_point.name!r}",
+                    lambda: instrumentors.instrument(entry_point, settings, _isolated, **kwargs),
+                )
 
 
 class OtelConfigurator:
@@ -80,7 +68,7 @@ class OtelConfigurator:
             # Read again: in a worker the environment names the group as well.
             with _no_collections():
                 _start(Settings.current(), auto_instrumentation_version or "")
-                _isolated("requests of other frameworks", lambda: _hook_frameworks(settings))
+                _isolated("requests of other frameworks", lambda: instrumentors.hook_frameworks(settings))
                 # Now that logging stands.
                 for problem in problems:
                     _logger.warning("%s", problem)
@@ -99,7 +87,7 @@ def configure() -> None:
     distro = OtelDistro()
     _isolated("the environment", distro.configure)
     _isolated("the providers", OtelConfigurator().configure)
-    for entry_point in _wanted_instrumentors(Settings.current()):
+    for entry_point in instrumentors.wanted_instrumentors(Settings.current()):
         distro.load_instrumentor(entry_point, skip_dep_check=True)
 
 
@@ -265,74 +253,3 @@ def _declarative(path: str) -> None:
     )
 
     configure_sdk(load_config_file(path))
-
-
-def _wanted_instrumentors(settings: Settings) -> Iterator[EntryPoint]:
-    off = settings.disabled_instrumentations
-    for entry_point in entry_points("opentelemetry_instrumentor"):
-        if settings.disabled or "*" in off or entry_point.name in off:
-            continue
-        conflict = get_dist_dependency_conflicts(entry_point.dist) if entry_point.dist else None
-        if conflict:
-            _logger.debug("instrumentation %s is not loaded: %s", entry_point.name, conflict)
-        else:
-            yield entry_point
-
-
-def _instrument(entry_point: EntryPoint, settings: Settings, kwargs: dict[str, Any]) -> None:
-    if entry_point.name == "logging" and not settings.log_correlation:
-        if any(name.lower() != "none" for name in settings.logs_exporters):
-            # It would only stand in every record's way. Where the application uses it by itself, it must not export the
-            # records a second time.
-            register_post_import_hook(
-                lambda module: _isolated("logging", lambda: _keep_from_exporting(module, kwargs)), entry_point.module
-            )
-        return
-    try:
-        instrumentor = entry_point.load()()
-    except ModuleNotFoundError as error:
-        _logger.debug("instrumentation %s is not loaded: %s", entry_point.name, error)
-        return
-    if entry_point.name == "logging":
-        # Our own handler exports the log document; the instrumentor's would export the record a second time.
-        kwargs["enable_log_auto_instrumentation"] = False
-    if entry_point.name in _SEMCONV_METRICS and settings.http_metrics == "classic":
-        kwargs["meter_provider"] = _nothing_metered()
-    if entry_point.name == "flask":
-        _instrument_flask(instrumentor, settings, kwargs)
-    else:
-        instrumentor.instrument(**kwargs)
-
-
-def _hook_frameworks(settings: Settings) -> None:
-    """Have requests of other frameworks measured where the application imports these."""
-    for name, modules in _FRAMEWORKS.items():
-        if {"*", name}.isdisjoint(settings.disabled_instrumentations):
-            for module in modules:
-                register_post_import_hook(f"otel_distro.web.frameworks:{name}", module)
-
-
-def _nothing_metered() -> Any:
-    from opentelemetry.metrics import NoOpMeterProvider
-
-    return NoOpMeterProvider()
-
-
-def _keep_from_exporting(module: Any, kwargs: dict[str, Any]) -> None:
-    """Instrument logging by contrib's module, without its handler: a second call of the application does nothing."""
-    module.LoggingInstrumentor().instrument(**kwargs, enable_log_auto_instrumentation=False)
-
-
-def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, Any]) -> None:
-    from otel_distro.web import flask
-
-    if settings.flask == "fast":
-        from otel_distro.web import flask_instrumentation
-
-        flask_instrumentation.install()
-    instrumentor.instrument(**kwargs)
-    options = {key: value for key, value in kwargs.items() if key == "meter_provider"}
-    flask.install(
-        classic_metrics=settings.http_metrics != "semconv",
-        instrument_app=lambda app: instrumentor.instrument_app(app, **options),
-    )

@@ -10,17 +10,19 @@ import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from opentelemetry.context import Context
 from opentelemetry.trace import set_span_in_context
 
 from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id, waiting_ids
 from otel_distro.web.current import current_request
-from otel_distro.web.pep3333 import Environ, ExcInfo, Headers, StartResponse, Write
 from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
 
-RouteOf: TypeAlias = Callable[[Environ], str | None]
+if TYPE_CHECKING:
+    from otel_distro.web.pep3333 import Environ, ExcInfo, Headers, StartResponse, Write
+
+RouteOf: TypeAlias = "Callable[[Environ], str | None]"
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 ROUTE_KEY: Final = "otel_distro.route"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from flask import app as flask_app
@@ -21,9 +21,11 @@ from werkzeug.wsgi import ClosingIterator
 from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
 from otel_distro.web.exchange import Exchange, Hook
-from otel_distro.web.pep3333 import Environ
 from otel_distro.web.requests import request_metrics
 from otel_distro.web.wsgi import SPANS_MARK, serving
+
+if TYPE_CHECKING:
+    from otel_distro.web.pep3333 import Environ
 
 # Where that instrumentation keeps the request's span.
 _SPAN_KEY = "opentelemetry-flask.span_key"

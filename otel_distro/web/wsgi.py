@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_distro.web.bodies import CountedBody
 from otel_distro.web.exchange import Exchange, Hook
-from otel_distro.web.pep3333 import Environ, StartResponse
+
+if TYPE_CHECKING:
+    from otel_distro.web.pep3333 import Environ, StartResponse
 
 EXCHANGE_KEY: Final = "otel_distro.exchange"
 # The attribute by which the contrib instrumentation marks an application that it has taken.

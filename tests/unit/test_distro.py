@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.metrics import NoOpMeterProvider
 
-from otel_distro import distro
+from otel_distro import distro, instrumentors
 from otel_distro.distro import OtelConfigurator, OtelDistro, configure
 from tests.processes import AppProcess
 
@@ -83,7 +83,7 @@ def test_instrumentors_that_the_user_does_not_want_are_not_loaded() -> None:
 
     def names(off: str) -> set[str]:
         settings = Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off})
-        return {entry.name for entry in distro._wanted_instrumentors(settings)}
+        return {entry.name for entry in instrumentors.wanted_instrumentors(settings)}
 
     assert {"flask", "logging"} <= names("")
     assert "flask" not in names("flask, other")

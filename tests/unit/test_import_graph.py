@@ -37,6 +37,7 @@ RANKS = {
     "delivery": 3,
     "ending": 4,
     "exporters": 4,
+    "instrumentors": 4,
     "testing": 4,
     "uwsgi": 4,
     "distro": 5,
