@@ -12,8 +12,9 @@ from hypothesis import settings
 
 from tests import certificates
 from tests.certificates import Certificates
-from tests.services import alertmanager, collector, elasticsearch, node_exporter, prometheus
+from tests.services import alertmanager, collector, elasticsearch, node_exporter, prometheus, prometheus3
 from tests.services.elasticsearch import Elasticsearch
+from tests.services.prometheus import Generation
 
 # An example may be slow because the machine is busy: that is no failure.
 settings.register_profile("without-deadline", deadline=None)
@@ -40,6 +41,20 @@ def pytest_configure() -> None:
 def prometheus_binary() -> Path:
     """Path of a real Prometheus, fetched where the machine has none; a test that cannot have it fails, never skips."""
     return prometheus.find()["prometheus"]
+
+
+@pytest.fixture(scope="session")
+def prometheus3_binary() -> Path:
+    """Path of a real Prometheus of the third generation, built where the machine has none."""
+    return prometheus3.find()["prometheus3"]
+
+
+@pytest.fixture(scope="session", params=["2", "3"])
+def each_prometheus(request: pytest.FixtureRequest) -> Generation:
+    """Give a real Prometheus: a test that asks for it runs with each generation."""
+    if request.param == "2":
+        return Generation(request.getfixturevalue("prometheus_binary"), "--enable-feature=agent")
+    return Generation(request.getfixturevalue("prometheus3_binary"), "--agent")
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from tests.grafana_elastic import Shown, search
 from tests.integration.test_alert_metrics import known, missing, troubled_service
 from tests.integration.test_shop import Shop, running_shop
 from tests.promql_lint import Catalog
+from tests.scraping import collector_job
 from tests.services.collector import Collector
 from tests.services.elasticsearch import Elasticsearch
 from tests.services.elasticsearch_client import Document
@@ -42,7 +43,7 @@ rule_files: [rules/*.yml]
 scrape_configs:
   - {{job_name: shop, static_configs: [{{targets: ["localhost:{shop}"]}}]}}
   - {{job_name: troubled, static_configs: [{{targets: ["localhost:{troubled}"]}}]}}
-  - {{job_name: otel-collector, static_configs: [{{targets: ["127.0.0.1:{collector}", "127.0.0.1:{failing}"]}}]}}
+  - {collectors}
   - {{job_name: node, static_configs: [{{targets: ["{node}"]}}]}}
 """
 FAILING: Final = """
@@ -133,8 +134,8 @@ def running_stage(
         shop = running.enter_context(running_shop(folder, {"OTEL_EXPORTER_OTLP_ENDPOINT": agent.otlp_http}))
         failing = running.enter_context(_failing(binaries["otelcol"], folder / "failing"))
         wait_until(lambda: "Refusing data" in failing.log, what="the limit of memory to be noticed")
-        ports = {"collector": agent.env["TELEMETRY_PORT"], "failing": failing.env["TELEMETRY_PORT"]}
-        config = CONFIG.format(**ports, shop=shop.metrics_port, troubled=troubled, node=node.address)
+        collectors = collector_job(*(f"127.0.0.1:{one.env['TELEMETRY_PORT']}" for one in (agent, failing)))
+        config = CONFIG.format(collectors=collectors, shop=shop.metrics_port, troubled=troubled, node=node.address)
 
         first = _round(shop, Ledger())
         _lose(failing)

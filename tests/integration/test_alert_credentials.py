@@ -21,6 +21,7 @@ from tests.certificates import Certificates
 from tests.integration.test_agent_security import LEAST
 from tests.integration.test_alerts_end_to_end import quickened
 from tests.mails import MailServer
+from tests.scraping import collector_job
 from tests.services.alertmanager import Alertmanager
 from tests.services.elasticsearch import Elasticsearch
 from tests.services.prometheus import Prometheus
@@ -33,7 +34,7 @@ global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 50
 rule_files: [rules/*.yml, alerts/*.yml]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
 scrape_configs:
-  - {{job_name: otel-collector, static_configs: [{{targets: ["127.0.0.1:{collector}"]}}]}}
+  - {collector}
 """
 
 
@@ -66,7 +67,7 @@ def stage(
     secured_elasticsearch: Elasticsearch,
     known_certificates: Certificates,
     collector_binary: Path,
-    prometheus_binary: Path,
+    prometheus3_binary: Path,
     alertmanager_binary: Path,
     tmp_path: Path,
 ) -> Iterator[Stage]:
@@ -88,8 +89,10 @@ def stage(
         told = running.enter_context(Alertmanager(alertmanager_binary, config, tmp_path / "alertmanager"))
         write(tmp_path, generated(Parameters(pace=1 / 20)))
         address = told.url.removeprefix("http://")
-        scraped = CONFIG.format(alertmanager=address, collector=agent.env["TELEMETRY_PORT"])
-        running.enter_context(Prometheus(prometheus_binary, scraped, tmp_path))
+        scraped = CONFIG.format(
+            alertmanager=address, collector=collector_job(f"127.0.0.1:{agent.env['TELEMETRY_PORT']}")
+        )
+        running.enter_context(Prometheus(prometheus3_binary, scraped, tmp_path))
         yield Stage(server, agent, told, receiver)
 
 

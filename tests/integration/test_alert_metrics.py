@@ -28,6 +28,7 @@ from tests.integration.test_shop import running_shop
 from tests.processes import ROOT, AppProcess
 from tests.promql_lint import Catalog, faults
 from tests.refusing_collectors import COUNTERS, mend, refusing
+from tests.scraping import collector_job
 from tests.services import prometheus
 from tests.services.collector import Collector
 from tests.services.node_exporter import NodeExporter
@@ -42,7 +43,7 @@ global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 50
 rule_files: [rules/*.yml, alerts/*.yml]
 scrape_configs:
   - {{job_name: python-app, static_configs: [{{targets: ["localhost:{shop}", "localhost:{troubled}"]}}]}}
-  - {{job_name: otel-collector, static_configs: [{{targets: [{collectors}]}}]}}
+  - {collectors}
   - {{job_name: node, static_configs: [{{targets: ["{node}"]}}]}}
 """
 FOLDER = ROOT / "collector-config" / "prometheus"
@@ -50,9 +51,13 @@ FOLDER = ROOT / "collector-config" / "prometheus"
 
 @dataclass(frozen=True)
 class World:
-    """A Prometheus with everything in it, what it knows, and where its Collector reads logs and sends them."""
+    """A Prometheus with everything in it, what it knows, and where its Collector reads logs and sends them.
+
+    `newer` is one of the third generation beside it, with the same configuration.
+    """
 
     server: Prometheus
+    newer: Prometheus
     shop: str  # its URL
     troubles: dict[str, str]
     """What the alerts on telemetry said."""
@@ -63,17 +68,19 @@ class World:
     refusing: dict[str, Collector]
 
     def told_of(self, alert: str, **labels: str) -> str:
-        """Wait until an alert with these labels fires, and return its description."""
+        """Wait until an alert with these labels fires in both, and return its description."""
+        told_of(self.newer, alert, **labels)
         return told_of(self.server, alert, **labels)
 
     def firing(self, alert: str, **labels: str) -> list[dict[str, Any]]:
-        """Return the alerts with this name and these labels that fire."""
-        return firing(self.server, alert, **labels)
+        """Return the alerts with this name and these labels that fire in one of them."""
+        return [one for server in (self.server, self.newer) for one in firing(server, alert, **labels)]
 
 
 @pytest.fixture(scope="module")
 def world(
     prometheus_binary: Path,
+    prometheus3_binary: Path,
     collector_binary: Path,
     node_exporter_binary: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -91,9 +98,11 @@ def world(
         write(folder, generated(PACED))
         collectors = [instance(one) for one in (collector, *lacking.values())]
         config = CONFIG.format(
-            shop=shop.metrics_port, troubled=troubled, collectors=json.dumps(collectors)[1:-1], node=node.address
+            shop=shop.metrics_port, troubled=troubled, collectors=collector_job(*collectors), node=node.address
         )
+        write(folder / "newer", generated(PACED))
         server = running.enter_context(Prometheus(prometheus_binary, config, folder))
+        newer = running.enter_context(Prometheus(prometheus3_binary, config, folder / "newer"))
         # Their counters stand still, so these fire for no longer than their window after the first scrape.
         troubles = {alert: told_of(server, alert) for alert in ("SeriesLimitReached", "TelemetryRejected")}
         server.wait_for_scrape("python-app")
@@ -105,11 +114,11 @@ def world(
         def whole() -> bool:
             # A rate is of what came after a series' first sample, in the last five seconds.
             run_traffic(shop.url, make_plan(30, seed=4))
-            return not missing(server, *counters)
+            return not missing(server, *counters) | missing(newer, *counters)
 
-        wait_until(whole, 60, what=lambda: f"{missing(server, *counters)}", every=0.3)
+        wait_until(whole, 60, what=lambda: f"{missing(server, *counters)}, {missing(newer, *counters)}", every=0.3)
         server.wait_for_scrape("otel-collector")
-        yield World(server, shop.url, troubles, known(server), folder / "logs", bulk, collectors[0], lacking)
+        yield World(server, newer, shop.url, troubles, known(server), folder / "logs", bulk, collectors[0], lacking)
 
 
 def instance(collector: Collector) -> str:
@@ -202,6 +211,14 @@ def test_every_rule_names_only_what_is_exposed(rule: dict[str, Any], world: Worl
     assert faults(rule["expr"], world.catalog) == []
 
 
+def test_the_third_generation_is_given_the_same_names(world: World) -> None:
+    def different() -> set[str]:
+        newer = known(world.newer)
+        return {name for name, labels in world.catalog.items() if newer.get(name) != labels and name != "ALERTS"}
+
+    wait_until(lambda: not different(), what=lambda: f"the same names and labels for {different()}", every=0.5)
+
+
 @pytest.mark.parametrize("query", sorted(set(runbook_queries())))
 def test_every_query_of_the_runbook_names_only_what_is_exposed_and_is_answered(query: str, world: World) -> None:
     assert faults(query, world.catalog) == []
@@ -229,11 +246,12 @@ def test_a_recorded_series_has_exactly_the_labels_that_its_name_says(rule: dict[
 
 def test_every_rule_was_evaluated_without_an_error_or_a_warning(world: World) -> None:
     def healths() -> set[str]:
-        return {rule["health"] for group in world.server.api("rules")["groups"] for rule in group["rules"]}
+        groups = [group for server in (world.server, world.newer) for group in server.api("rules")["groups"]]
+        return {rule["health"] for group in groups for rule in group["rules"]}
 
     wait_until(lambda: "unknown" not in healths(), what="every rule to be evaluated once", every=0.2)
     assert healths() == {"ok"}
-    assert not [line for line in world.server.log.splitlines() if "level=warn" in line or "level=error" in line]
+    assert world.server.complaints + world.newer.complaints == []
 
 
 def test_the_alerts_on_telemetry_fire_for_the_troubled_service_with_readable_texts(world: World) -> None:

@@ -18,13 +18,13 @@ from otel_distro.monitoring.parameters import Parameters
 from tests.alert_cases.model import Case, Firing, counted
 from tests.alert_cases.render import CASES, RECORDED, promtool_file, rendered
 from tests.processes import ROOT
-from tests.services import alertmanager, prometheus, promtool3
-from tests.services.prometheus import Prometheus
+from tests.services import alertmanager, prometheus, prometheus3
+from tests.services.prometheus import Generation, Prometheus
 from tests.support import wait_until
 
 FOLDER = ROOT / "collector-config" / "prometheus"
 ALERTMANAGER = ROOT / "collector-config" / "alertmanager" / "alertmanager.yml"
-GENERATIONS: dict[str, Callable[..., str]] = {"2": prometheus.promtool, "3": promtool3.promtool}
+GENERATIONS: dict[str, Callable[..., str]] = {"2": prometheus.promtool, "3": prometheus3.promtool}
 # What a user puts into the environment; the names are in the file's head.
 VARIABLES = {
     "ALERT_WEBHOOK_URL": "http://localhost:9999/alerts",
@@ -104,19 +104,21 @@ def test_a_mistyped_configuration_is_refused(tmp_path: Path) -> None:
             promtool("check", "config", tmp_path / "prometheus.yml")
 
 
-def test_a_real_prometheus_loads_the_committed_files_without_a_warning(prometheus_binary: Path, tmp_path: Path) -> None:
+def test_a_real_prometheus_loads_the_committed_files_without_a_warning(
+    each_prometheus: Generation, tmp_path: Path
+) -> None:
     for part in ("rules", "alerts", "targets"):
         shutil.copytree(FOLDER / part, tmp_path / part)
     (tmp_path / "targets" / "node.yml").write_text('[{"targets": ["discovered:9100"]}]')
     requests = tmp_path / "rules" / "requests.yml"
     requests.write_text(requests.read_text().replace("interval: 2m", "interval: 1s"))
     config = (FOLDER / "prometheus.yml").read_text().replace("15s", "1s").replace("localhost:", "127.0.0.1:1")
-    with Prometheus(prometheus_binary, config, tmp_path) as server:
+    with Prometheus(each_prometheus.binary, config, tmp_path) as server:
         wait_until(lambda: "unknown" not in healths(server), what="every rule to be evaluated once", every=0.2)
         assert healths(server) == ["ok"] * (33 + 25)
         wait_until(lambda: len(jobs(server)) >= len(JOBS), what="every target to be known", every=0.2)
         assert jobs(server) == sorted(JOBS)
-        assert [line for line in server.log.splitlines() if "level=warn" in line or "level=error" in line] == []
+        assert server.complaints == []
 
 
 def jobs(server: Prometheus) -> list[str]:
@@ -129,12 +131,13 @@ def healths(server: Prometheus) -> list[str]:
     return [rule["health"] for group in server.api("rules")["groups"] for rule in group["rules"]]
 
 
-def test_what_the_agent_scrapes_arrives_at_another_prometheus(prometheus_binary: Path, tmp_path: Path) -> None:
+def test_what_the_agent_scrapes_arrives_at_another_prometheus(each_prometheus: Generation, tmp_path: Path) -> None:
+    binary, agent = each_prometheus
     flags = ["--web.enable-remote-write-receiver"]
-    with Prometheus(prometheus_binary, "scrape_configs: []", tmp_path / "store", flags=flags) as store:
+    with Prometheus(binary, "scrape_configs: []", tmp_path / "store", flags=flags) as store:
         config = (FOLDER / "prometheus-agent.yml").read_text().replace("15s", "1s")
         config = config.replace("http://localhost:9090", store.url)
-        with Prometheus(prometheus_binary, config, tmp_path / "agent", flags=["--enable-feature=agent"]):
+        with Prometheus(binary, config, tmp_path / "agent", flags=[agent]):
             wait_until(lambda: store.query('up{job="python-app"}'), what="a series of the agent", every=0.2)
         (sample,) = store.query('up{job="python-app"}')
         assert sample.labels["monitor"] == "otel-distro"

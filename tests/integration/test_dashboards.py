@@ -20,7 +20,7 @@ from tests.grafana import Target, targets
 from tests.grafana_elastic import counts
 from tests.processes import ROOT, AppProcess
 from tests.promql_lint import faults
-from tests.services import prometheus, promtool3
+from tests.services import prometheus, prometheus3
 from tests.services.elasticsearch import Elasticsearch
 
 GRAFANA = ROOT / "collector-config" / "grafana"
@@ -35,7 +35,7 @@ def name_of(target: Target) -> str:
 
 @pytest.fixture(scope="module")
 def stage(
-    prometheus_binary: Path,
+    prometheus3_binary: Path,
     collector_binary: Path,
     node_exporter_binary: Path,
     elasticsearch_server: Elasticsearch,
@@ -47,7 +47,7 @@ def stage(
         assert program.wait() == 0, program.output
     files = {f"dashboards/{file.name}": file.read_text() for file in folder.glob("dashboards/*.json")}
     binaries = {
-        "prometheus": prometheus_binary,
+        "prometheus": prometheus3_binary,
         "otelcol": collector_binary,
         "node_exporter": node_exporter_binary,
     }
@@ -109,7 +109,7 @@ def _holds(expression: str, series: dict[str, str], labels: str, value: float, f
     given = [{"series": name, "values": values} for name, values in series.items()]
     case = {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
     (folder / "case.yml").write_text(yaml.safe_dump({"tests": [case]}))
-    for promtool in (prometheus.promtool, promtool3.promtool):
+    for promtool in (prometheus.promtool, prometheus3.promtool):
         assert "SUCCESS" in promtool("test", "rules", folder / "case.yml")
 
 

@@ -21,7 +21,7 @@ from examples.shop.plan import make_plan
 from examples.shop.traffic import run_traffic
 from otel_distro import LogAnalyzer
 from tests.processes import ROOT, AppProcess
-from tests.services.prometheus import Prometheus
+from tests.services.prometheus import Generation, Prometheus
 from tests.support import free_port, request, wait_until
 
 PROMETHEUS_CONFIG = """
@@ -108,11 +108,11 @@ def test_the_page_equals_the_books_to_the_unit(shop: Shop, ledger: Ledger) -> No
 
 
 def test_a_real_prometheus_answers_what_the_books_say(
-    shop: Shop, ledger: Ledger, prometheus_binary: Path, tmp_path: Path
+    shop: Shop, ledger: Ledger, each_prometheus: Generation, tmp_path: Path
 ) -> None:
     assert_page_agrees(shop, ledger)
     config = PROMETHEUS_CONFIG.format(port=shop.metrics_port)
-    with Prometheus(prometheus_binary, config, tmp_path) as prometheus:
+    with Prometheus(each_prometheus.binary, config, tmp_path) as prometheus:
         prometheus.wait_for_scrape("shop")
         rows = compare_settled(expected_series(ledger), lambda: stored_in(prometheus))
     assert all(row.agrees for row in rows), "\n" + table(rows, only_wrong=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from typing_extensions import Self
@@ -21,10 +21,18 @@ from tests.services.errors import ServiceError
 from tests.support import request, wait_for_http, wait_until
 
 VARIABLE: Final = "OTEL_DISTRO_PROMETHEUS"
+_AGENTS: Final = frozenset(("--enable-feature=agent", "--agent"))
 _LISTENING: Final = re.compile(r"Listening on.*address=127\.0\.0\.1:(\d+)")
 # Prometheus moves a scrape's timestamp by at most this much to even out its interval (scrape.ScrapeTimestampTolerance).
 _ALIGNMENT_SECONDS: Final = 0.002
 _START_SECONDS: Final = 60.0
+
+
+class Generation(NamedTuple):
+    """The Prometheus of a generation, and the flag that makes an agent of it."""
+
+    binary: Path
+    agent: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Prometheus:
             [
                 binary,
                 f"--config.file={file}",
-                f"--storage.{'agent' if '--enable-feature=agent' in flags else 'tsdb'}.path={folder / 'data'}",
+                f"--storage.{'agent' if _AGENTS & {*flags} else 'tsdb'}.path={folder / 'data'}",
                 # Port 0: the kernel picks one at the moment of listening, so no other program can be faster.
                 "--web.listen-address=127.0.0.1:0",
                 "--web.enable-lifecycle",
@@ -94,6 +102,11 @@ class Prometheus:
     def log(self) -> str:
         """What it logged until now."""
         return self._process.report
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of its log that warn or tell of an error."""
+        return [line for line in self.log.splitlines() if re.search("level=(warn|error)", line, re.IGNORECASE)]
 
     def api(self, path: str, **parameters: str) -> Any:
         """Return `data` of an answer of the HTTP API (`query`, `targets`, `rules`, ...); AssertionError on an error."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import alertmanager, cache, collector, elasticsearch, promtool3
+from tests.services import alertmanager, cache, collector, elasticsearch, prometheus3
 from tests.services.errors import ServiceError
 
 # Each notes its call, does what the program would do, and fails while there is a file `broken` beside it.
@@ -49,7 +49,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / tool).symlink_to(str(shutil.which(tool)))
     monkeypatch.setenv("PATH", str(folder))  # nothing else, so that no real server is found
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    for module in (alertmanager, collector, elasticsearch, promtool3):
+    for module in (alertmanager, collector, elasticsearch, prometheus3):
         monkeypatch.delenv(module.VARIABLE, raising=False)
     return folder
 
@@ -86,7 +86,7 @@ def test_half_an_unpacked_server_is_not_taken_for_a_whole_one(stand_ins: Path) -
     assert sorted(str(path.relative_to(home)) for path in home.rglob("*")) == ["bin", "bin/elasticsearch"]
 
 
-@pytest.mark.parametrize("module", [alertmanager, collector, promtool3])
+@pytest.mark.parametrize("module", [alertmanager, collector, prometheus3])
 def test_without_go_the_error_says_so(
     module: object, stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +95,7 @@ def test_without_go_the_error_says_so(
         vars(module)["find"]()
 
 
-def test_programs_of_a_module_are_built_at_once_and_the_third_promtool_gets_its_name(stand_ins: Path) -> None:
+def test_programs_of_a_module_are_built_at_once_and_those_of_prometheus_3_get_their_names(stand_ins: Path) -> None:
     assert [path.name for path in alertmanager.find().values()] == ["alertmanager", "amtool"]
-    assert promtool3.find()["promtool3"].name == "promtool3"
+    assert [path.name for path in prometheus3.find().values()] == ["prometheus3", "promtool3"]
     assert (stand_ins / "calls").read_text().count("install") == 2

@@ -108,7 +108,7 @@ def test_an_unknown_server_is_bad_input(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_every_server_of_the_tests_is_found_by_its_module_alone() -> None:
-    expected = {"alertmanager", "collector", "elasticsearch", "node_exporter", "prometheus", "promtool3"}
+    expected = {"alertmanager", "collector", "elasticsearch", "node_exporter", "prometheus", "prometheus3"}
     expected |= {"grafana_schema"}  # no server, but fetched in the same way
     assert set(services.servers()) == expected
     for content in services.servers().values():
