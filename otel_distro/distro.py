@@ -24,6 +24,7 @@ from otel_distro.uwsgi import hold_group, start_in_workers
 _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _started: Final[list[str]] = []
+_DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
 class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no type information
@@ -60,7 +61,7 @@ class OtelConfigurator:
                 return
             _started.append("providers")
         _mend_environment()
-        problems = (*settings.problems, *_without_unknown_providers())
+        problems = (*settings.problems, *_without_unknown_parts())
         if "none" in settings.propagators:
             _isolated("propagation", _propagate_nothing)
 
@@ -164,18 +165,30 @@ def _mend_environment() -> None:
             del os.environ[name]
 
 
-def _without_unknown_providers() -> list[str]:
-    """Take from the environment each provider that nobody has installed, and return what is to be said of it.
+def _without_unknown_parts() -> list[str]:
+    """Take from the environment what names a part that nobody has installed, and return what is to be said of each.
 
-    OpenTelemetry's API would raise wherever the application, or a part of the SDK, asks for one that is not made here.
+    OpenTelemetry's API would raise wherever the application, or a part of the SDK, asks for a provider that is not made
+    here; of a resource detector it would show a traceback and not the variable. A context it has loaded by now, with
+    such a traceback: processes that this one starts are spared it.
     """
     said = []
-    for signal in ("tracer", "meter", "logger"):
-        variable = f"OTEL_PYTHON_{signal.upper()}_PROVIDER"
+    for kind, ending in (("tracer", "_provider"), ("meter", "_provider"), ("logger", "_provider"), ("context", "")):
+        variable = f"OTEL_PYTHON_{kind}{ending}".upper()
         named = os.environ.get(variable)
-        if named and not any(point.name == named for point in entry_points(f"opentelemetry_{signal}_provider")):
+        if named and not any(point.name == named for point in entry_points(f"opentelemetry_{kind}{ending}")):
             del os.environ[variable]
-            said.append(f"{variable}={named!r} names no {signal} provider that is installed; it is ignored")
+            said.append(
+                f"{variable}={named!r} names no {kind}{ending.replace('_', ' ')} that is installed; it is ignored"
+            )
+    listed = [name.strip() for name in os.environ.get(_DETECTORS, "").split(",")]
+    if any(listed):
+        known = {"*", *(point.name for point in entry_points("opentelemetry_resource_detector"))}
+        os.environ[_DETECTORS] = ",".join(name for name in listed if name in known)
+        unknown = [name for name in listed if name and name not in known]
+        said += [
+            f"{_DETECTORS} names {name!r}, no resource detector that is installed; it is ignored" for name in unknown
+        ]
     return said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import metadata
 from typing import Final
 
@@ -19,7 +18,7 @@ def look(settings: Settings, loaded: Exception | None) -> list[Finding]:
     versions = ", ".join(f"{part} {_version(f'opentelemetry-{part}')}" for part in _PARTS)
     if loaded is not None:
         return [_not_loaded(settings, loaded)]
-    return [_inside(settings, versions), *_not_installed(settings)]
+    return [_inside(settings, versions)]
 
 
 def _inside(settings: Settings, versions: str) -> Finding:
@@ -29,16 +28,6 @@ def _inside(settings: Settings, versions: str) -> Finding:
     what = f"has no {', '.join(gone)}" if gone else "keeps measurements in another way"
     mend = "all is right but slower; install the versions that otel-distro asks for: pip install otel-distro"
     return Finding(NAME, WARNING, f"{versions}: this release {what}", mend)
-
-
-def _not_installed(settings: Settings) -> Iterator[Finding]:
-    for variable, name, group in (
-        ("OTEL_TRACES_SAMPLER", settings.traces_sampler, "opentelemetry_traces_sampler"),
-        ("OTEL_PYTHON_ID_GENERATOR", settings.id_generator, "opentelemetry_id_generator"),
-    ):
-        there = sorted({point.name for point in internals.entry_points(group)})
-        if name and name not in there:
-            yield Finding(NAME, FAULT, f"{variable} names {name}, not installed", f"name one of {', '.join(there)}")
 
 
 def _not_loaded(settings: Settings, error: Exception) -> Finding:

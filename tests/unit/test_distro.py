@@ -130,3 +130,22 @@ _logs.get_logger("test").emit(_logs.LogRecord(body="work"))
     with AppProcess(["python", "-c", program], env) as app:
         assert app.wait() == 0
         assert app.output == f"{named}='bogus' names no {signal} provider that is installed; it is ignored\n"
+
+
+def test_resource_detectors_and_a_context_that_nobody_has_installed_are_one_warning_each() -> None:
+    program = """
+import os
+import otel_distro
+otel_distro.configure()
+print(os.environ.get("OTEL_PYTHON_CONTEXT"), os.environ["OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"])
+"""
+    env = {"OTEL_METRICS_EXPORTER": "console", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}
+    env |= {"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "procss,os,,cloud", "OTEL_PYTHON_CONTEXT": "bogus"}
+    with AppProcess(["python", "-c", program], env) as app:
+        assert app.wait() == 0, app.output
+        assert app.stdout.startswith("None os\n")
+        # What OpenTelemetry itself says of the context comes before any of this can run.
+        context, *detectors = app.stderr.partition("StopIteration\n")[2].splitlines()
+        assert context == "OTEL_PYTHON_CONTEXT='bogus' names no context that is installed; it is ignored"
+        wrong = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS names {!r}, no resource detector that is installed; it is ignored"
+        assert detectors == [wrong.format("procss"), wrong.format("cloud")]

@@ -14,6 +14,7 @@ from otel_distro.doctor import components
         {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": " 0.25 "},
         {"OTEL_TRACES_SAMPLER": "always_off", "OTEL_TRACES_SAMPLER_ARG": "of another sampler"},
         {"OTEL_PYTHON_CONTEXT": "contextvars_context", "OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"},
+        {"OTEL_PYTHON_ID_GENERATOR": " random ", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process, *,,"},
     ],
     ids=str,
 )
@@ -28,6 +29,8 @@ def test_what_is_installed_is_well(environment: dict[str, str]) -> None:
         ("OTEL_TRACES_SAMPLER", "parent_based_always_on", "is parentbased_always_on meant?"),
         ("OTEL_PYTHON_ID_GENERATOR", "xray", "unset it; installed are random"),
         ("OTEL_PYTHON_CONTEXT", "contextvar", "is contextvars_context meant?"),
+        ("OTEL_PYTHON_CONTEXT", " contextvars_context", "is contextvars_context meant?"),  # read with its blank
+        ("OTEL_PYTHON_METER_CONFIGURATOR", "quiet", "unset it; installed are none"),
         ("OTEL_PYTHON_TRACER_PROVIDER", "sdk", "unset it; installed are default_tracer_provider, sdk_tracer_provider"),
     ],
 )
@@ -35,6 +38,14 @@ def test_a_name_that_nobody_has_installed_is_a_fault(variable: str, named: str, 
     [found] = components.look({variable: named})
     wrong = f"{variable}={named!r} names nothing that is installed: the default is used"
     assert (found.status, found.found, found.mend) == ("fault", wrong, mend)
+
+
+def test_each_resource_detector_that_nobody_has_installed_is_a_fault() -> None:
+    typed, unknown = components.look({"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "procss, os ,cloud"})
+    assert (typed.status, typed.mend) == ("fault", "is process meant?")
+    wrong = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS names 'cloud', which is not installed: what it would tell is missing"
+    assert unknown.found == wrong
+    assert unknown.mend.startswith("take it out of that list; installed are host, os, ")
 
 
 @pytest.mark.parametrize("argument", ["", "5", "-0.1", "nan", "0,5", "50%"])
