@@ -260,9 +260,12 @@ def _watch_ending(settings: Settings, outlets: list[Any], logger_provider: Any) 
 
 
 def _declarative(path: str) -> None:
-    from opentelemetry.configuration import (  # type: ignore[import-not-found, unused-ignore]
-        configure_sdk,
-        load_config_file,
-    )
-
+    try:
+        from opentelemetry.configuration import (  # type: ignore[import-not-found, unused-ignore]
+            configure_sdk,
+            load_config_file,
+        )
+    except ModuleNotFoundError as error:
+        told = f"{error} (pip install opentelemetry-configuration, or unset OTEL_CONFIG_FILE)"
+        raise ModuleNotFoundError(told) from error
     configure_sdk(load_config_file(path))

@@ -49,7 +49,7 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check
     if settings.config_file:
         from otel_distro.doctor import configuration
 
-        yield Check(configuration.NAME, lambda: configuration.look(settings.config_file))
+        yield Check(configuration.NAME, lambda: configuration.look(settings.config_file, environment))
         return
     if "prometheus" in settings.metrics_exporters:
         from otel_distro.doctor import page, shared_folder

@@ -167,11 +167,12 @@ def _same(output: str, port: int) -> list[str]:
         ({"OTEL_LOGS_EXPORTER": "nowhere"}, "logs exporter 'nowhere' did not start"),
         (
             {"OTEL_CONFIG_FILE": "/nowhere.yaml", "OTEL_METRICS_EXPORTER": "none"},
-            "OTEL_CONFIG_FILE='/nowhere.yaml' did",
+            "'opentelemetry.configuration' (pip install opentelemetry-configuration, or unset OTEL_CONFIG_FILE)",
         ),
         ({"OTEL_DISTRO_LOG_FORMAT": "xml"}, "OTEL_DISTRO_LOG_FORMAT='xml' is not one of json, text, none"),
         ({"OTEL_EXPORTER_PROMETHEUS_HOST": "nowhere.invalid"}, "metrics are not served on nowhere.invalid:"),
         ({"OTEL_TRACES_SAMPLER": "nowhere"}, "nowhere"),
+        ({"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process,nowhere"}, "nowhere"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
