@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NoReturn
 
+from otel_distro.doctor.interpreter import mend, without_us
 from otel_distro.errors import InputError
 
 
@@ -14,8 +16,8 @@ def launch(command: Sequence[str]) -> NoReturn:
     """Become the program that `command` names, found on PATH, with its start instrumented.
 
     Its Python finds OpenTelemetry's start-up module first, and the modules of the current folder as well, as with
-    `opentelemetry-instrument`; that takes this distribution unless variables say otherwise. Raises InputError where the
-    program cannot be started.
+    `opentelemetry-instrument`; that takes this distribution unless variables say otherwise. A Python that does not have
+    this package is told of and started. Raises InputError where the program cannot be started.
     """
     start = find_spec("opentelemetry.instrumentation.auto_instrumentation")
     if start is None or not start.submodule_search_locations:
@@ -31,6 +33,11 @@ def launch(command: Sequence[str]) -> NoReturn:
     for chosen in ("OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"):
         env.setdefault(chosen, "otel_distro")
     env["PYTHONPATH"] = os.pathsep.join([folder, *(path for path in here if path not in found), *found])
+    if python := without_us(command[0]):
+        from otel_distro.cli.plain_text import plain
+
+        told = f"{python} has no otel-distro: what it runs is not measured; {mend()}"
+        print(f"otel-distro: {plain(told)}", file=sys.stderr, flush=True)
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 -- the user's own command
     except (OSError, ValueError) as error:  # an empty name is a ValueError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from otel_distro.doctor import opentelemetry, start, variables
+from otel_distro.doctor import interpreter, opentelemetry, start, variables
 from otel_distro.doctor.model import Check
 from otel_distro.settings import Settings
 
@@ -19,6 +19,7 @@ def checks() -> Iterator[Check]:
     environment = Settings.written("OTEL_", "PROMETHEUS_")
     yield Check(variables.NAME, lambda: variables.look(settings, environment))
     yield Check(start.NAME, lambda: start.look(environment))
+    yield Check(interpreter.NAME, interpreter.look)
     loaded = _load()
     yield Check(opentelemetry.NAME, lambda: opentelemetry.look(settings, loaded))
     if loaded is None and not settings.disabled:

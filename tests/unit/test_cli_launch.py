@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import venv
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_the_program_has_this_distribution_though_another_one_is_found_before_it
     with AppProcess(["otel-distro", "run", "python", "-c", program], {**QUIET, **env}) as app:
         assert app.wait() == 0, app.output
     assert '"message":"one"' in (tmp_path / "log").read_text()
+
+
+def test_a_python_that_does_not_have_this_package_is_told_of_in_one_line_and_runs(tmp_path: Path) -> None:
+    venv.create(tmp_path, symlinks=True)
+    python = tmp_path / "bin" / "python"
+    with AppProcess(["otel-distro", "run", python, "-c", "print('runs')"], QUIET) as app:
+        assert app.wait() == 0, app.output
+        assert app.stdout == "runs\n"
+        first = app.stderr.splitlines()[0]
+    assert first.startswith(f"otel-distro: {python} has no otel-distro: what it runs is not measured; name ")
 
 
 def test_the_command_itself_loads_neither_opentelemetry_nor_click() -> None:

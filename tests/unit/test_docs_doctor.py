@@ -8,6 +8,7 @@ from otel_distro.doctor import (
     components,
     configuration,
     instrumented,
+    interpreter,
     log_file,
     opentelemetry,
     otlp,
@@ -23,8 +24,8 @@ def test_the_table_names_every_check_and_no_other() -> None:
     text = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
-    modules = (variables, start, opentelemetry, instrumented, components, log_file, configuration, shared_folder, page)
+    modules = (variables, start, interpreter, opentelemetry, instrumented, components, log_file, configuration)
     own = {instrumented.FLASK, instrumented.ASGI, instrumented.DJANGO, page.ACCESS}
-    names = {module.NAME for module in modules} | own
+    names = {module.NAME for module in (*modules, shared_folder, page)} | own
     names |= {f"{kind}-{signal}" for kind in ("exporter", "otlp") for signal in otlp.SIGNALS}
     assert sorted(named) == sorted(names)

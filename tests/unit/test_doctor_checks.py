@@ -9,7 +9,7 @@ import pytest
 from otel_distro.doctor.checks import checks
 from tests.support import free_port
 
-ALWAYS = ["variables", "start", "opentelemetry"]
+ALWAYS = ["variables", "start", "python", "opentelemetry"]
 
 
 def names(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
