@@ -24,6 +24,7 @@ from otel_distro.uwsgi import hold_group, start_in_workers
 _logger: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _started: Final[list[str]] = []
+_DISABLED: Final = "OTEL_SDK_DISABLED"
 _DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
@@ -155,6 +156,19 @@ def prepare_environment() -> None:
     """Give this process's environment what OpenTelemetry's own parts read at a start of this distribution."""
     os.environ.update(environment_defaults(os.environ))
     _mend_environment()
+
+
+@contextmanager
+def nothing_started() -> Iterator[None]:
+    """Have a service that is only imported meanwhile start nothing, as with `OTEL_SDK_DISABLED=true`."""
+    before = os.environ.get(_DISABLED)
+    os.environ[_DISABLED] = "true"
+    try:
+        yield
+    finally:
+        os.environ.pop(_DISABLED, None)
+        if before is not None:
+            os.environ[_DISABLED] = before
 
 
 def _mend_environment() -> None:

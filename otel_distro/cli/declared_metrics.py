@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
+from otel_distro.distro import nothing_started
 from otel_distro.errors import InputError
 from otel_distro.metrics.declaration import Declaration
 from otel_distro.metrics.declared import declarations
@@ -20,14 +22,16 @@ _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Z
 def metrics_of(place: str) -> tuple[OwnMetric, ...]:
     """Import `package:module` (or `package.module`) and return what it, and what it imports, declares.
 
-    Modules are looked for in the working folder first, as `python -m` does.
+    Modules are looked for in the working folder first, as `python -m` does. What they print goes to standard error, and
+    what they would start of this package and of OpenTelemetry is not started: no page, no exporter.
     Raises InputError where there is no such module, where it cannot be imported, and where nothing is declared.
     """
     if not _MODULE.fullmatch(place):
         raise InputError(f"--from {place!r} cannot be used; it must be package:module, as in shop:metrics")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        import_module(place.replace(":", "."))
+        with nothing_started(), redirect_stdout(sys.stderr):
+            import_module(place.replace(":", "."))
     except Exception as error:  # noqa: BLE001 -- a user's module may raise anything
         raise InputError(f"--from {place!r} cannot be imported: {type(error).__name__}: {error}") from None
     except SystemExit:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import AppProcess
+from tests.support import free_port
 
 DECLARING = """
 from otel_distro import counter, gauge, histogram
@@ -23,9 +24,9 @@ counter("no name at all")
 
 
 @contextmanager
-def written(folder: Path, place: str) -> Iterator[AppProcess]:
+def written(folder: Path, place: str, env: dict[str, str] | None = None) -> Iterator[AppProcess]:
     command: list[str | Path] = ["otel-distro", "dashboards", "--from", place, "--out", folder / "out"]
-    with AppProcess(command, cwd=folder) as program:
+    with AppProcess(command, env, cwd=folder) as program:
         program.wait()
         yield program
 
@@ -62,3 +63,25 @@ def test_a_module_that_cannot_be_used_is_one_line_and_code_2(source: str, said: 
         assert said in program.stderr
         assert program.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_service_that_is_imported_starts_no_page_and_no_exporter_and_prints_nothing_among_the_files(
+    tmp_path: Path,
+) -> None:
+    starting = f"""
+import otel_distro
+from opentelemetry import trace
+otel_distro.configure()
+otel_distro.start_metrics_server({free_port()})
+otel_distro.counter("signups")
+print(trace.get_tracer("test").start_span("work").is_recording())
+"""
+    (tmp_path / "mine.py").write_text(starting)
+    receiver = f"http://127.0.0.1:{free_port()}"
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver, "OTEL_DISTRO_LOG_FILE": str(tmp_path / "mine.log")}
+    with written(tmp_path, "mine", env) as program:
+        assert program.returncode == 0, program.output
+        assert all(line.endswith(".json") for line in program.stdout.splitlines())
+        assert "False" in program.stderr
+        assert "served at" not in program.output
+    assert not (tmp_path / "mine.log").exists()

@@ -149,3 +149,15 @@ print(os.environ.get("OTEL_PYTHON_CONTEXT"), os.environ["OTEL_EXPERIMENTAL_RESOU
         assert context == "OTEL_PYTHON_CONTEXT='bogus' names no context that is installed; it is ignored"
         wrong = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS names {!r}, no resource detector that is installed; it is ignored"
         assert detectors == [wrong.format("procss"), wrong.format("cloud")]
+
+
+@pytest.mark.parametrize("before", [None, "false"])
+def test_what_is_imported_without_a_start_leaves_the_environment_as_it_was(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if before is not None:
+        monkeypatch.setenv("OTEL_SDK_DISABLED", before)
+    with pytest.raises(SystemExit), distro.nothing_started():
+        configure()
+        raise SystemExit
+    assert (os.environ.get("OTEL_SDK_DISABLED"), distro._started) == (before, [])
