@@ -7,6 +7,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import click
@@ -14,7 +15,8 @@ import click
 from otel_distro.cli.plain_text import plain, safe_json, width
 from otel_distro.doctor.checks import checks
 from otel_distro.doctor.examination import examine
-from otel_distro.doctor.model import FAULT, OK, WARNING, Finding
+from otel_distro.doctor.model import FAULT, OK, WARNING, Check, Finding
+from otel_distro.settings import Settings
 
 _INDENT: Final = 9
 _NARROW: Final = 60
@@ -36,7 +38,7 @@ def doctor(as_json: bool) -> int:
     disabled = logging.root.manager.disable
     logging.disable()  # what is wrong is told by the findings
     try:
-        for finding in examine(checks(), _tell):
+        for finding in examine(chain(checks(), _logs_checks()), _tell):
             findings.append(finding)
             if not as_json:
                 print(*lines(finding, columns), sep="\n", flush=True)
@@ -49,6 +51,15 @@ def doctor(as_json: bool) -> int:
     else:
         print(_count(numbers))
     return 1 if numbers[FAULT] else 0
+
+
+def _logs_checks() -> Iterator[Check]:
+    """Yield a check of what the other commands ask, which the service itself does not."""
+    settings = Settings.current()
+    if settings.elasticsearch_url:
+        from otel_distro.cli import doctor_elasticsearch as check
+
+        yield Check(check.NAME, lambda: check.look(settings), remote=True, late=check.LATE)
 
 
 def lines(finding: Finding, columns: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from otel_distro.cli.doctor_elasticsearch import NAME
 from tests.elastic import install, load, new_prefix
 from tests.log_oracle import log_document
 from tests.processes import clean_environment
@@ -226,3 +227,28 @@ def test_files_and_elasticsearch_at_once_are_refused() -> None:
     answer = _run("logs", "errors", "-l", "app.log", "--es", "localhost")
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == "otel-distro: --logs and --es name two places; leave one of them out\n"
+
+
+def test_the_doctor_warns_where_no_log_is_stored_yet_and_finds_logs_that_can_be_asked(
+    elasticsearch_server: Elasticsearch, prefix: str
+) -> None:
+    variables = {
+        "OTEL_DISTRO_ELASTICSEARCH_URL": elasticsearch_server.url,
+        "OTEL_DISTRO_ELASTICSEARCH_INDEX_PREFIX": prefix,
+        "OTEL_METRICS_EXPORTER": "none",
+    }
+
+    def found() -> dict[str, str]:
+        (told,) = [each for each in json.loads(_run("doctor", "--json", **variables).stdout) if each["check"] == NAME]
+        return dict(told)
+
+    first = found()
+    assert (first["status"], f"no index matches {prefix}-*" in first["found"]) == ("warning", True)
+    assert "otel-distro elasticsearch setup" in first["mend"]
+    _run("elasticsearch", "setup", **variables)
+    elasticsearch_server.request("PUT", f"/{prefix}-2025.01.31")
+    assert found()["found"] == f"{elasticsearch_server.url} has 1 index of {prefix}-* that can be asked"
+    elasticsearch_server.request("DELETE", f"/_index_template/{prefix}")
+    elasticsearch_server.request("PUT", f"/{prefix}-2025.02.01")
+    last = found()
+    assert (last["status"], "was made without the template" in last["found"]) == ("fault", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from otel_distro.cli import doctor_elasticsearch
 from otel_distro.doctor import (
     components,
     configuration,
@@ -26,6 +27,6 @@ def test_the_table_names_every_check_and_no_other() -> None:
     named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
     modules = (variables, start, interpreter, opentelemetry, instrumented, components, log_file, configuration)
     own = {instrumented.FLASK, instrumented.ASGI, instrumented.DJANGO, page.ACCESS}
-    names = {module.NAME for module in (*modules, shared_folder, page)} | own
+    names = {module.NAME for module in (*modules, doctor_elasticsearch, shared_folder, page)} | own
     names |= {f"{kind}-{signal}" for kind in ("exporter", "otlp") for signal in otlp.SIGNALS}
     assert sorted(named) == sorted(names)
