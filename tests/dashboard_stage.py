@@ -23,7 +23,7 @@ from examples.shop.traffic import run_traffic
 from otel_distro.monitoring.files import generated, write
 from otel_distro.monitoring.parameters import Parameters
 from tests.agent import Agent, export_request, install_templates
-from tests.grafana import Target, targets
+from tests.grafana import Target, all_value, targets
 from tests.grafana_elastic import Shown, search
 from tests.integration.test_alert_metrics import known, missing, troubled_service
 from tests.integration.test_shop import Shop, running_shop
@@ -113,7 +113,7 @@ class Stage:
     def found(self, target: Target, **values: str) -> dict[str, object]:
         """Ask Elasticsearch as Grafana does, for all of the shop unless `values` say otherwise."""
         shown = Shown(int(self.since * 1000) - 60_000, int(time.time() * 1000) + 60_000)
-        everything = {"service": '("shop")', "level": "*", "search": "*"}
+        everything = {"service": '("shop")', "level": all_value(self.files, "logs", "level"), "search": "*"}
         body = search(target.model, shown, {**everything, **values})
         answer: dict[str, object] = self.elasticsearch.request("POST", f"/{self.agent.indices}/_search", body)
         return answer

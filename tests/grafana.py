@@ -41,6 +41,13 @@ def targets(files: Mapping[str, str]) -> Iterator[Target]:
                 yield Target(name.rpartition("/")[2].removesuffix(".json"), panel["title"], model)
 
 
+def all_value(files: Mapping[str, str], name: str, variable: str) -> str:
+    """Return what Grafana puts in the place of a variable of a dashboard where all is chosen, as it is."""
+    (text,) = [text for path, text in files.items() if path.endswith(f"{name}.json")]
+    (found,) = [each for each in json.loads(text)["templating"]["list"] if each["name"] == variable]
+    return str(found["allValue"])
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return a text with values in place of `$name`, `${name}` and `${name:format}`; KeyError where one is missing."""
     known = {**DEFAULTS, **values}

@@ -44,7 +44,8 @@ def _bucket(bucket: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
     settings = bucket["settings"]
     if bucket["type"] == "terms":
         order = {settings["orderBy"]: settings["order"]}
-        return {"terms": {"field": bucket["field"], "size": int(settings["size"]), "order": order}}
+        missing = {"missing": settings["missing"]} if "missing" in settings else {}
+        return {"terms": {"field": bucket["field"], "size": int(settings["size"]), "order": order, **missing}}
     assert settings["interval"] == "auto", settings
     histogram = {
         "field": bucket["field"],

@@ -5,8 +5,10 @@ The expressions are the generated ones with Grafana's variables filled in; the s
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from tests.processes import ROOT, AppProcess
 from tests.promql_lint import faults
 from tests.services import prometheus, prometheus3
 from tests.services.elasticsearch import Elasticsearch
+from tests.support import wait_until
 
 GRAFANA = ROOT / "collector-config" / "grafana"
 COMMITTED = {f"dashboards/{file.name}": file.read_text() for file in sorted(GRAFANA.glob("dashboards/*.json"))}
@@ -139,6 +142,17 @@ def test_the_volume_by_level_is_what_the_client_made_the_shop_log(stage: Stage) 
     assert found == {**stage.all_books.lines_by_level, "INFO": found["INFO"]}
     only = counts(stage.found(target, level='("WARNING")'), target.model)
     assert only == {"WARNING": stage.all_books.lines_by_level["WARNING"]}
+
+
+def test_documents_without_a_level_as_of_plain_text_are_shown_where_all_levels_are(stage: Stage) -> None:
+    text, moment = "nobody gave this a level", datetime.fromtimestamp(stage.since, timezone.utc).isoformat()
+    stage.agent.write(json.dumps({"message": text, "timestamp": moment}))
+    of_its_service = {"service": '("python-app")'}
+    volume = _search("logs", "Documents by level")
+    wait_until(lambda: counts(stage.found(volume, **of_its_service), volume.model) == {"-": 1}, what="the line")
+    lines: Any = stage.found(SEARCHES_BY_TYPE["logs"], **of_its_service)
+    assert [hit["_source"]["message"] for hit in lines["hits"]["hits"]] == [text]
+    assert counts(stage.found(volume, level='("ERROR")', **of_its_service), volume.model) == {}
 
 
 def test_the_numbers_of_documents_and_errors_are_those_of_the_books(stage: Stage) -> None:

@@ -97,7 +97,7 @@ def _variable(variable: Variable, terms: Mapping[str, str]) -> Any:
     else:
         query.datasource(LOGS).query(json.dumps({"find": "terms", "field": variable.source, "size": 1000}))
     if variable.several:
-        query.multi(True).include_all(True).all_value(".*" if of_metric else "*")
+        query.multi(True).include_all(True).all_value(".*" if of_metric else variable.everything)
         query.current(VariableOption(True, ["All"], ["$__all"]))
     return query
 

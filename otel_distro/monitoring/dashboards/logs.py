@@ -22,6 +22,9 @@ _TYPED: Final = "(-_exists_:_none ${search:raw})"
 CHOSEN: Final = f"service:$service AND level:$level AND {_TYPED}"
 ERRORS: Final = f"service:$service AND level:(ERROR OR CRITICAL) AND {_TYPED}"
 EVERYTHING: Final = "*"
+# A line of plain text, as of a traceback that nobody caught, has no level.
+_ANY_OR_NONE: Final = "(* OR *:*)"
+_NONE: Final = "-"
 
 
 def dashboard(parameters: Parameters) -> Dashboard:
@@ -33,7 +36,7 @@ def dashboard(parameters: Parameters) -> Dashboard:
             ELASTICSEARCH,
             TRACES,
             Variable("service", "fixed", service) if service else Variable("service", "field", "service", several=True),
-            Variable("level", "field", "level", several=True),
+            Variable("level", "field", "level", several=True, everything=_ANY_OR_NONE),
             Variable("search", "text", EVERYTHING),
         ),
         (
@@ -45,7 +48,7 @@ def dashboard(parameters: Parameters) -> Dashboard:
 
 
 def _volume() -> tuple[Panel, ...]:
-    by_level = Search(CHOSEN, by="level", over_time=True)
+    by_level = Search(CHOSEN, by="level", over_time=True, without=_NONE)
     return (
         Panel("volume", (by_level,), Unit.NUMBER, Look.BARS, 16),
         Panel("count", (Search(CHOSEN, over_time=True),), Unit.NUMBER, Look.NUMBER, 4),

@@ -62,6 +62,8 @@ class Search:
     by: str = ""
     over_time: bool = False
     size: int = 10
+    without: str = ""
+    """What documents without the field `by` are counted as; empty: not at all."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Variable:
     kind: Literal["datasource", "metric", "field", "text", "fixed"]
     source: str
     several: bool = False
+    everything: str = "*"
+    """What stands for all values of a field, in Lucene; this is for those that each document has."""
 
 
 @dataclass(frozen=True)

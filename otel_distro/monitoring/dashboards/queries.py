@@ -61,6 +61,8 @@ def _buckets(search: Search) -> list[Any]:
     if search.by:
         terms = elasticsearch.ElasticsearchTermsSettings().size(str(search.size)).min_doc_count("1")
         terms.order(TermsOrder.DESC).order_by("_count")
+        if search.without:
+            terms.missing(search.without)
         found.append(elasticsearch.Terms().id("2").field(search.by).settings(terms))
     if search.over_time:
         settings = elasticsearch.ElasticsearchDateHistogramSettings().interval("auto").min_doc_count("0")
