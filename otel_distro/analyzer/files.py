@@ -44,7 +44,7 @@ def look_for(pattern: str) -> dict[Identity, tuple[float, Path]]:
     if found is None:
         found = _look(pattern)  # the only file may have been renamed between its listing and the look at it
     if found is None:
-        raise StoreError(f"no log file matches {pattern}")
+        raise StoreError(f"no log file matches {pattern}; give the path of the service's log, or a glob in quotes")
     return found
 
 

@@ -29,7 +29,7 @@ def doctor(as_json: bool) -> int:
     """Say what will not work in this environment, and the mend.
 
     Run it with the environment of the service, as in: env $(cat service.env) otel-distro doctor. Nothing is changed;
-    each receiver of OTLP gets one empty request.
+    each receiver of OTLP gets one empty request, an Elasticsearch one question.
 
     Exit code 0: nothing, or warnings alone. 1: at least one fault.
     """

@@ -136,7 +136,7 @@ def test_the_logs_are_those_of_the_variable_and_else_of_the_folder_logs(tmp_path
     ("arguments", "said"),
     [
         (["errors", "-l", "none.log"], "no log file matches none.log"),
-        (["errors", "-l", "logs/*.log"], "no log file matches logs/*.log"),
+        (["errors", "-l", "logs/*.log"], "no log file matches logs/*.log; give the path of the service's log"),
         (["errors", "-l", "."], ". is a folder"),
         (["errors", "-l", "./"], "./ is a folder"),
         (["errors", "-l", ""], "'' names no logs"),
