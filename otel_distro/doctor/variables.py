@@ -36,6 +36,8 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     wrong = "is no variable of this package: it is ignored"
     found += [Finding(NAME, FAULT, f"{name} {wrong}", _near(name)) for name in unknown]
     found += _slips(environment)
+    told = {problem.partition("=")[0] for problem in settings.problems}
+    found += _quoted({name: text for name, text in environment.items() if name not in told})
     if not found:
         given = [name for name in _KNOWN if environment.get(name, "").strip()]
         found.append(Finding(NAME, OK, f"{len(given)} set that this package reads, none wrong"))
@@ -52,6 +54,15 @@ def _slips(environment: Mapping[str, str]) -> Iterator[Finding]:
         near = get_close_matches(name, known, n=1, cutoff=_SURE)
         if near:
             yield Finding(NAME, WARNING, f"no part of OpenTelemetry here reads {name}", f"is {near[0]} meant?")
+
+
+def _quoted(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each value in quotes: a shell takes them away, whoever else reads a file may not."""
+    for name, text in sorted(environment.items()):
+        value = text.strip()
+        if value[1:] and value[0] in "'\"" and value[-1] == value[0]:
+            found = f"{name} has quotes around its value, which are a part of it"
+            yield Finding(NAME, WARNING, found, "take them away, or let a shell read the file: set -a; . ./service.env")
 
 
 def _of_opentelemetry() -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from otel_distro.doctor import variables
 from otel_distro.doctor.model import Finding
 from otel_distro.settings import Settings
@@ -42,3 +44,12 @@ def test_names_of_opentelemetry_and_of_other_packages_are_no_slips() -> None:
 def test_a_disabled_sdk_is_a_warning() -> None:
     (warning,) = found(OTEL_SDK_DISABLED="true")
     assert (warning.status, warning.mend) == ("warning", "unset it where the service is to be measured")
+
+
+@pytest.mark.parametrize("text", ['"shop"', "'shop'", ' "shop" ', '""'])
+def test_quotes_that_nobody_took_away_are_a_warning_without_the_value(text: str) -> None:
+    (quoted,) = found(OTEL_SERVICE_NAME=text, OTEL_DISTRO_LOG_FILE='the "log"', OTEL_EXPORTER_PROMETHEUS_HOST='"')
+    wrong = "OTEL_SERVICE_NAME has quotes around its value, which are a part of it"
+    assert (quoted.status, quoted.found) == ("warning", wrong)
+    (fault,) = found(OTEL_EXPORTER_PROMETHEUS_PORT=text)
+    assert fault.status == "fault"
