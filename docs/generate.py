@@ -28,7 +28,8 @@ Every setting is an environment variable, read once when the process starts. An 
 that cannot be used gives one warning that names the variable and the value, and the default stands in its place: the
 application starts in any case.
 
-Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working, and counts as unset where it is empty; the ones
+Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working, and counts as unset where it is empty (but for
+`OTEL_PYTHON_DISTRO` under `opentelemetry-instrument`, which reads it before this package is there). The ones
 below are those that this package reads or gives a default of its own. An OTLP endpoint is set by any of
 {", ".join(f"`{name}`" for name in OTLP_ENDPOINTS)}; for `http/protobuf` it is a URL, as in
 `http://localhost:4318`.

@@ -36,9 +36,10 @@ class OtelDistro(BaseDistro):  # type: ignore[misc]  # the base class has no typ
             return
         os.environ.update(environment_defaults(os.environ))
         others = [entry.name for entry in entry_points("opentelemetry_distro") if entry.name != "otel_distro"]
-        if others:
-            # Two distributions register one configurator each, and the first found would win.
-            os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otel_distro")
+        given = os.environ.get("OTEL_PYTHON_CONFIGURATOR")
+        # Two distributions register one configurator each, and the first found would win; an empty name none has.
+        if (others and given is None) or (given is not None and not given.strip()):
+            os.environ["OTEL_PYTHON_CONFIGURATOR"] = "otel_distro"
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Load and activate one instrumentor; one that raises gives one warning, and the rest is loaded."""

@@ -31,7 +31,8 @@ def launch(command: Sequence[str]) -> NoReturn:
     found = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
     # Of several distributions that are installed the start-up takes the one that the file system lists first.
     for chosen in ("OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"):
-        env.setdefault(chosen, "otel_distro")
+        if not env.get(chosen, "").strip():
+            env[chosen] = "otel_distro"
     env["PYTHONPATH"] = os.pathsep.join([folder, *(path for path in here if path not in found), *found])
     if python := without_us(command[0]):
         from otel_distro.cli.plain_text import plain

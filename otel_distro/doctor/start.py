@@ -19,13 +19,15 @@ _WHAT: Final = ("distribution", "configurator")
 def look(environment: Mapping[str, str]) -> list[Finding]:
     """Return a fault for a distribution or a configurator that is not ours, by the rule of the prefix command.
 
-    The first one that is found counts where no variable names one; an empty or unknown name is none.
+    The first one that is found counts where no variable names one; an empty or unknown name is none, but our
+    distribution takes an empty one of a configurator for ours.
     """
     found = []
     started_by_us = False
     for variable, group, what in zip(CHOICES, _GROUPS, _WHAT, strict=True):
-        # Our distribution chooses our configurator where there are several.
-        named = environment.get(variable, OURS if started_by_us else None)
+        named = environment.get(variable)
+        if started_by_us and not (named or "").strip():
+            named = OURS  # our distribution chooses its configurator where nobody has
         points = entry_points(group)
         chosen = next((point for point in points if named in (None, point.name)), None)
         started_by_us = chosen is not None and chosen.name == OURS

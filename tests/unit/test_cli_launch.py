@@ -43,6 +43,22 @@ def test_the_program_has_this_distribution_though_another_one_is_found_before_it
     assert '"message":"one"' in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "empty"),
+    [
+        ("otel-distro run", "OTEL_PYTHON_DISTRO"),
+        ("otel-distro run", "OTEL_PYTHON_CONFIGURATOR"),
+        ("opentelemetry-instrument", "OTEL_PYTHON_CONFIGURATOR"),
+    ],
+)
+def test_an_empty_choice_of_a_distribution_counts_as_none(prefix: str, empty: str) -> None:
+    program = "import logging, os; logging.warning(os.environ['OTEL_TRACES_EXPORTER'])"
+    env = {**QUIET, empty: "", "OTEL_DISTRO_LOG_FORMAT": "json"}
+    with AppProcess([*prefix.split(), "python", "-c", program], env) as app:
+        assert app.wait() == 0, app.output
+        assert '"message":"none"' in app.output
+
+
 def test_a_python_that_does_not_have_this_package_is_told_of_in_one_line_and_runs(tmp_path: Path) -> None:
     venv.create(tmp_path, symlinks=True)
     python = tmp_path / "bin" / "python"

@@ -56,6 +56,10 @@ def test_a_name_that_nobody_has_is_none_as_it_is_for_opentelemetry(named: str) -
     assert found.found == f"OTEL_PYTHON_DISTRO={named!r} names no distribution that is installed"
 
 
+def test_an_empty_name_of_a_configurator_is_as_none_where_our_distribution_starts() -> None:
+    assert [found.status for found in start.look({"OTEL_PYTHON_CONFIGURATOR": " "})] == ["ok"]
+
+
 def test_where_ours_is_not_installed_the_mend_is_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, "splunk")
     assert {found.mend for found in start.look({})} == {"pip install otel-distro"}
