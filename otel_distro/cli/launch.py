@@ -42,4 +42,8 @@ def launch(command: Sequence[str]) -> NoReturn:
     try:
         os.execvpe(command[0], list(command), env)  # noqa: S606 -- the user's own command
     except (OSError, ValueError) as error:  # an empty name is a ValueError
+        if command[0].startswith("--"):
+            raise InputError(
+                f"{command[0]} is no option here; set the variable, as in OTEL_SERVICE_NAME=shop"
+            ) from error
         raise InputError(f"{command[0]!r} cannot be started: {getattr(error, 'strerror', error)}") from error

@@ -95,6 +95,7 @@ def test_the_command_itself_loads_neither_opentelemetry_nor_click() -> None:
     [
         (["nonsense-command"], "'nonsense-command' cannot be started: No such file or directory"),
         (["/"], "'/' cannot be started: Permission denied"),
+        (["--service_name", "x"], "--service_name is no option here; set the variable, as in OTEL_SERVICE_NAME=shop"),
         ([""], "'' cannot be started: execve: argv first element cannot be empty"),
         ([], "Missing argument 'COMMAND...'; see otel-distro run --help"),
     ],
