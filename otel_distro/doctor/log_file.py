@@ -19,7 +19,14 @@ _MEND: Final = f"name a file that this user may write to ({_VARIABLE})"
 
 def look(path: str) -> list[Finding]:
     """Return whether a line could be added to the file, or the file be made; it is neither made nor changed."""
-    file = Path(os.path.abspath(path))
+    try:
+        file = Path(os.path.abspath(path))
+    except OSError:
+        return [_fault(path, "cannot be made: somebody has removed the folder that this runs in")]
+    return _look(path, file)
+
+
+def _look(path: str, file: Path) -> list[Finding]:
     try:
         kind = file.stat().st_mode
     except OSError:

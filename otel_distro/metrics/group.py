@@ -107,7 +107,7 @@ def _inherited_group(folder: Path, identity: str) -> Group | None:
 
 def _own_group(identity: str) -> Group:
     base = _base()
-    family = json.dumps([identity, os.getppid(), sys.orig_argv, os.getcwd(), _network()])
+    family = json.dumps([identity, os.getppid(), sys.orig_argv, _here(), _network()])
     folder = base / hashlib.sha256(family.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     with locked(base, fcntl.LOCK_EX):
         _sweep(base)
@@ -119,6 +119,14 @@ def _own_group(identity: str) -> Group:
         os.utime(folder)
         # Under the lock: whoever joins next must find a living process here, else it empties the folder.
         return Group(folder, ours=True).claim()
+
+
+def _here() -> str:
+    """Return the folder that this process runs in; nothing where somebody has removed it."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _network() -> str:

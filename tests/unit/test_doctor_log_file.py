@@ -63,3 +63,13 @@ def test_a_disk_that_is_full_or_nearly_is_told(
     monkeypatch.setattr(log_file, "room", lambda _: left)
     (found,) = log_file.look(str(tmp_path / "new.log"))
     assert (found.status, "free space on the disk" in found.mend) == (status, True)
+
+
+def test_a_name_alone_is_a_fault_where_the_folder_that_it_is_in_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path / "release")
+    (tmp_path / "release").rmdir()
+    (fault,) = log_file.look("x.log")
+    assert (fault.status, fault.found.endswith("somebody has removed the folder that this runs in")) == ("fault", True)

@@ -96,6 +96,17 @@ def test_processes_of_one_parent_command_service_and_address_share_a_page(member
     assert [folder.stat().st_mode & 0o777 for folder in (base, one.folder)] == [0o700, 0o700]
 
 
+def test_processes_that_run_in_a_folder_which_is_gone_share_a_page(
+    members: Make, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path / "release")
+    (tmp_path / "release").rmdir()
+    one, two = members(), members()
+    assert one.folder == two.folder
+    assert one.folder.parent == base
+
+
 @pytest.mark.parametrize("other", [{"service": "till"}, {"port": "9465"}, {"host": "0.0.0.0"}], ids=str)  # noqa: S104 -- a name only
 def test_another_service_or_address_is_another_group(other: dict[str, str], members: Make) -> None:
     assert members().folder != members(**other).folder
