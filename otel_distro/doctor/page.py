@@ -25,6 +25,7 @@ _LIMIT: Final = 16 << 20
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared
 _PROCESSES: Final = re.compile(rb"^otel_distro_processes(?:\{[^}\n]*\})? (\d+)", re.MULTILINE)
 _SERVICE: Final = re.compile(rb'^target_info\{[^\n]*?service_name="((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_UNESCAPED: Final = re.compile(r"\\(.)")  # a name of a service has no newline
 
 
 def look(settings: Settings) -> list[Finding]:
@@ -66,7 +67,7 @@ def _taken(settings: Settings, place: str, address: tuple[str, int], mend: str) 
         found = f"{place} has a metrics page that asks for credentials"
         return Finding(NAME, WARNING, found, f"it is well if that is this service; else {mend}")
     if status == 200 and processes:
-        name = service[1].decode("utf-8", "replace") if service else ""
+        name = _UNESCAPED.sub(r"\1", service[1].decode("utf-8", "replace")) if service else ""
         # The SDK names a service that nobody has named.
         if name == settings.service_name or (not settings.service_name and name.startswith("unknown_service")):
             number = processes[1].decode()

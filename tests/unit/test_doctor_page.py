@@ -16,6 +16,8 @@ from tests.support import free_port
 
 OURS = b'target_info{a="b",service_name="shop"} 1\notel_distro_processes 3\n'
 
+QUOTED = rb'target_info{service_name="\"a\\b\""} 1' + b"\notel_distro_processes 1\n"
+
 NAMELESS = b'target_info{service_name="unknown_service:python"} 1\notel_distro_processes 1\n'
 
 
@@ -42,6 +44,7 @@ def test_a_free_port_is_well_and_stays_free() -> None:
     ("text", "service", "status", "said"),
     [
         (OURS, "shop", "ok", "has this service's page already, of 3 processes"),
+        (QUOTED, r'"a\b"', "ok", "has this service's page already, of 1 process"),
         (NAMELESS, "", "ok", "has this service's page already, of 1 process"),
         (OURS, "", "fault", "has the page of another service, 'shop'"),
         (OURS, "cart", "fault", "has the page of another service, 'shop'"),
