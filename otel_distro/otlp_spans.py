@@ -217,7 +217,7 @@ def _span(span: ReadableSpan, kept: _Kept, masks: SpanMasks | None) -> bytes | N
 
 def _attribute(key: str, value: Any, kept: _Kept, masks: SpanMasks | None) -> bytes | None:
     """Return field 9 of a span with one attribute, or None for a value of another type."""
-    encoded = value_of(masks.value(key, value) if masks and type(value) is str else value)
+    encoded = value_of(masks.value(key, value) if masks else value)
     if encoded is None:
         return None
     pair = text(b"\x0a", key) + message(b"\x12", encoded)

@@ -150,9 +150,10 @@ TELLING: dict[str, Any] = {"url.query": f"page=2&token={SECRET}", "db_password":
     [
         {},
         {"events": [Event("exception", {**TELLING, "exception.message": f"password={SECRET} is wrong"}, 1)]},
+        {"events": [Event(f"sent token={SECRET}", {}, 1)]},
         {"links": [Link(SpanContext(1, 2, True), {"header": ("x", f"Authorization: Bearer {SECRET}")})]},
     ],
-    ids=["alone", "event", "link"],
+    ids=["alone", "event", "name of an event", "link"],
 )
 def test_secrets_are_masked_wherever_they_stand_in_a_span(parts: dict[str, Any]) -> None:
     status = Status(StatusCode.ERROR, f"ValueError: ssn={SECRET}")
@@ -167,6 +168,60 @@ def test_secrets_are_masked_wherever_they_stand_in_a_span(parts: dict[str, Any])
     for _ in range(2):  # the second time from what is kept
         assert faster(by_grpc, ("ssn",))([span]).SerializePartialToString() == made.SerializePartialToString()
     assert str(spelling_out(encode_spans)([span])).count(SECRET) >= 3  # where nobody asked for it
+
+
+def test_numbers_bytes_and_mappings_under_a_secret_name_are_masked_in_spans_as_in_logs() -> None:
+    told: dict[str, Any] = {
+        "tokens": 5,
+        "token2": True,
+        "ratio": 0.5,
+        "raw": b"\xff",
+        "none": None,
+        "token3": None,
+    }
+    secret: dict[str, Any] = {"cvv": 123, "token": 0.5}
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    span: Any = tracer.start_span("work", attributes={**told, **secret})
+    span.end()
+    message = spelling_out(encode_spans, ())([span])
+    assert found_in(message) == {**told, "cvv": "[redacted]", "token": "[redacted]"}
+    plain = ReadableSpan(
+        "work", SpanContext(1, 2, False), attributes={"cvv": 123, "token": 0.5, "tokens": 5, "token2": True}
+    )
+    by_grpc = spelling_out(encode_spans, ())
+    short = faster(by_grpc, ())([plain])
+    assert type(short) is Encoded
+    assert short.SerializePartialToString() == by_grpc([plain]).SerializePartialToString()
+    span = tracer.start_span("work", attributes={
+        "password": b"hunter2",
+        "body": b"\xff password=hunter2 \xff",
+        "credentials": {"user": "bob"},
+        "cookies": [{"a": "b"}, 5],
+        "form": {"cvc": 1234, "page": 2, "parts": [{"token": "hunter2"}, "password=hunter2"]},
+    })  # fmt: skip
+    span.end()
+    assert found_in(by_grpc([span])) == {
+        "password": "[redacted]",
+        "body": b"\xff password=[redacted] \xff",
+        "credentials": "[redacted]",
+        "cookies": ["[redacted]", "[redacted]"],
+        "form": {"cvc": "[redacted]", "page": 2, "parts": [{"token": "[redacted]"}, "password=[redacted]"]},
+    }
+
+
+def found_in(message: Any) -> dict[str, Any]:
+    """Return the attributes of the one span of a message."""
+
+    def value(each: Any) -> Any:
+        kind = each.WhichOneof("value")
+        if kind == "array_value":
+            return [value(item) for item in each.array_value.values]
+        if kind == "kvlist_value":
+            return {item.key: value(item.value) for item in each.kvlist_value.values}
+        return getattr(each, kind) if kind else None
+
+    (found,) = message.resource_spans[0].scope_spans[0].spans
+    return {item.key: value(item.value) for item in found.attributes}
 
 
 def test_a_span_without_any_is_handed_on_as_it_is() -> None:
