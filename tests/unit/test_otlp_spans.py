@@ -177,16 +177,16 @@ def test_numbers_bytes_and_mappings_under_a_secret_name_are_masked_in_spans_as_i
         "ratio": 0.5,
         "raw": b"\xff",
         "none": None,
-        "token3": None,
+        "pin": None,
     }
-    secret: dict[str, Any] = {"cvv": 123, "token": 0.5}
+    secret: dict[str, Any] = {"cvv": 123, "otp": 0.5}
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
     span: Any = tracer.start_span("work", attributes={**told, **secret})
     span.end()
     message = spelling_out(encode_spans, ())([span])
-    assert found_in(message) == {**told, "cvv": "[redacted]", "token": "[redacted]"}
+    assert found_in(message) == {**told, "cvv": "[redacted]", "otp": "[redacted]"}
     plain = ReadableSpan(
-        "work", SpanContext(1, 2, False), attributes={"cvv": 123, "token": 0.5, "tokens": 5, "token2": True}
+        "work", SpanContext(1, 2, False), attributes={"cvv": 123, "otp": 0.5, "tokens": 5, "token2": True}
     )
     by_grpc = spelling_out(encode_spans, ())
     short = faster(by_grpc, ())([plain])
@@ -197,7 +197,7 @@ def test_numbers_bytes_and_mappings_under_a_secret_name_are_masked_in_spans_as_i
         "body": b"\xff password=hunter2 \xff",
         "credentials": {"user": "bob"},
         "cookies": [{"a": "b"}, 5],
-        "form": {"cvc": 1234, "page": 2, "parts": [{"token": "hunter2"}, "password=hunter2"]},
+        "form": {"pin": 1234, "page": 2, "parts": [{"token": "hunter2"}, "pass=hunter2"]},
     })  # fmt: skip
     span.end()
     assert found_in(by_grpc([span])) == {
@@ -205,7 +205,7 @@ def test_numbers_bytes_and_mappings_under_a_secret_name_are_masked_in_spans_as_i
         "body": b"\xff password=[redacted] \xff",
         "credentials": "[redacted]",
         "cookies": ["[redacted]", "[redacted]"],
-        "form": {"cvc": "[redacted]", "page": 2, "parts": [{"token": "[redacted]"}, "password=[redacted]"]},
+        "form": {"pin": "[redacted]", "page": 2, "parts": [{"token": "[redacted]"}, "pass=[redacted]"]},
     }
 
 

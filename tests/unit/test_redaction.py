@@ -57,6 +57,21 @@ HIDDEN_NAMES: Final = [
     "cookies",
     "aws_secret_access_key",
     "AccountKey",
+    "pass",
+    "smtp_pass",
+    "dbPass",
+    "DB_PWD",
+    "otp",
+    "otp_code",
+    "userPin",
+    "passcode",
+    "card-cvv",
+    "session_id",
+    "sessionId",
+    "X-Session-Id",
+    "user.session_id",
+    "JSESSIONID",
+    "PHPSESSID",
 ]
 SHOWN_NAMES: Final = [
     "user",
@@ -80,6 +95,11 @@ SHOWN_NAMES: Final = [
     "author",
     "path",
     "cwd",
+    "compass",
+    "bypass",
+    "shipping",
+    "pin_count",
+    "laptop",
 ]
 
 SECRET: Final = "hunter2s3cr3t"  # noqa: S105 -- what must not be seen
@@ -112,6 +132,9 @@ HIDING_TEXTS: Final = (
     "redis://:{}@cache:6379/0",
     "amqp://user:p@{}@mq/",
     "sent bearer {} to it",
+    "challenge Basic {}",
+    "CHALLENGE BASIC {}",
+    "sent Bearer\t  {}/+~.-_==",
     "mysql --user=root --password {} shop",
     "connect(password={})",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
@@ -144,6 +167,75 @@ HIDING_TEXTS: Final = (
     '{{"token": {{"kind": "a", "value": "{}"}}, "user": 5}}',
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{}\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{}\n-----END PGP PRIVATE KEY BLOCK-----",
+    "private_key = -----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
+    "user=5 password=x1,token={}",
+    "Pwd=x1;Token={};",
+    "f(token=None,password={},user=5)",
+    "token: x|password: {}",
+    "PASS: token={}",
+    "password: required,token={}",
+    "GET /login?next=%2Freset%3Ftoken%3D{}%26page%3D2",
+    "q=%7B%22password%22%3A%22{}%22%7D",
+    "next=%252Freset%253Ftoken%253D{}",
+    "next=%2Fcb%3Fcode%3deyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl",
+    r"read \teyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl",
+    r"read\neyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl",
+    "connect(password=f'a {}')",
+    "connect(password=rb'a {}')",
+    "postgresql+psycopg://shop:pa/{}#x?@db.local/shop",
+    "postgresql://shop:/{}@db.local/shop",
+    "pass={}",
+    "db_pass={}",
+    '{{"user": "bob", "pass": "{}"}}',
+    "user%5Bpass%5D={}",
+    "curl --pass {} https://example.com",
+    "<pass>{}</pass>",
+    "('pin', '{}')",
+    "userpwd={}",
+    "passcode: {}",
+    "otp={}",
+    "otp_code={}",
+    "otp: 1{}",
+    "pin = {}",
+    "JSESSIONID={}",
+    "PHPSESSID: {}",
+    "credentials=('bob', '{}')",
+    "ALTER USER bob WITH PASSWORD '{}'",
+    "create role bob encrypted password '{}' valid until 'infinity'",
+    "CREATE USER bob PASSWORD E'{}'",
+    "CREATE USER bob IDENTIFIED BY '{}'",
+    'create user bob\n  identified\n  by "{}"',
+    "CREATE USER 'bob'@'%' IDENTIFIED WITH mysql_native_password BY '{}'",
+    "ALTER USER bob IDENTIFIED WITH 'x' AS '{}'",
+    "alter user bob identified by '{}'",
+    "grant all on a.* to bob identified by '{}'",
+    "GRANT ALL ON a.* TO bob IDENTIFIED BY PASSWORD '{}'",
+    "SET PASSWORD FOR 'bob'@'localhost' = '{}'",
+    "UPDATE user SET auth = PASSWORD('{}')",
+    'invalid password "{}"',
+)
+# What says whose a token is, and the rest of it.
+FORMED: Final = (
+    ("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("gho_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("ghu_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("ghs_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("ghs_", "1234567_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2lnbmF0dXJl"),
+    ("ghr_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("github_pat_", "11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"),
+    ("npm_", "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789"),
+    ("sk_live_", "4eC39HqLyjWDarjtT1zdp7dc"),
+    ("rk_live_", "4eC39HqLyjWDarjtT1zdp7dc"),
+    ("sk_test_", "4eC39HqLyjWDarjtT1zdp7dc"),
+    ("xoxb-", "17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzzqgy"),
+    ("xoxp-", "17653672481-19874698323-1234567890-abcdef"),
+    ("xoxd-", "aBc%2FdEfGhIj%3D%3D"),
+    ("xapp-", "1-A0123456789-1234567890123-0a1b2c3d"),
+    ("glpat-", "aBcDeFgHiJkLmNoPqRsT"),
+    ("glpat-", "aBcDeFgHiJkLmNoPqRsTuVwXyZ0.01.0a1b2c3d4"),
+    ("AKIA", "IOSFODNN7EXAMPLE"),
+    ("ASIA", "IOSFODNN7EXAMPLE"),
+    ("AIza", "SyA1234567890abcdefghijklmnopqrstu_-"[:35]),
 )
 PLAIN_TEXTS: Final = (
     "token bucket is full",
@@ -171,6 +263,20 @@ PLAIN_TEXTS: Final = (
     "usage: login <user> <password>",
     "missing fields: ['password', 'user'], tokens=[], {'token': [], 'secret': {}}",
     '{"name": "DB_USER", "value": "shop"} <tokens>5</tokens>',
+    "PASS: test_a, pass: 12, pass=12 fail=0, pass=100% 'pass': 3, PASS=3/4",
+    "pin: 17, pin=4, pin: high, otp: sent, otp=5 shipping=abcd bypass=abcd",
+    "--pass-through abcd --pass 2 --pin\t 12",
+    'password=( token=[ secret={ <x surname="token" value="abcd">',
+    "Identified by 'bob@example.com', then identified by 'x'",
+    "please set it: the order identified_by 'x'",
+    "Enter password ' or ' more",
+    "KeyError: 'password' 'user'; <passwords 'x'>",
+    "http://localhost:8080/a@b http://[::1]:80/a@b http://[::1]/x:y@b http://a.b:80,http://c:80/x@y",
+    "http://a:b/c://d:80/x@y",
+    "task_live_aBcDeFgHiJkLmNoPqRsTuVwX and npm_config_registry_of_all_packages_there_are",
+    "ghp_short AKIA AKIAIOSFODNN7EXAMPLES AIzaSyA xoxo-hugs-and-kisses glpat-short sk_live_short",
+    "ghs_identifier_of_a_variable_that_is_long",
+    "AIza" + "a" * 36,
     "",
 )
 CARDS: Final = (
@@ -199,6 +305,17 @@ def test_an_ordinary_name_is_shown(name: str) -> None:
     assert not Redactor().hides(name)
 
 
+@pytest.mark.parametrize(
+    "form", ["{}={}", '{{"{}": "{}"}}', "[('{}', '{}')]", "&{}%3D{}=", "<{0}>{1}</{0}>", "--{} {}"]
+)
+def test_what_a_name_hides_as_a_field_it_hides_in_a_text(form: str) -> None:
+    for name in HIDDEN_NAMES:
+        if name != "cookies":  # 3 accepted
+            assert SECRET not in redact_text(form.format(name, SECRET)), name
+    for name in SHOWN_NAMES:
+        assert redact_text(form.format(name, SECRET)) == form.format(name, SECRET)
+
+
 @pytest.mark.parametrize("text", HIDING_TEXTS)
 def test_a_secret_in_a_text_is_masked(text: str) -> None:
     masked = redact_text(text.format(SECRET))
@@ -217,6 +334,12 @@ def test_an_ordinary_text_stays(text: str) -> None:
     assert redact_text(text) == text
 
 
+@pytest.mark.parametrize(("kind", "rest"), FORMED)
+@pytest.mark.parametrize("text", ["{}", "sent {} on", "(key '{}')", "a\n{}", r"a\n{}", "b%3D{}&c=1", "Key: {}, x"])
+def test_a_token_that_its_form_tells_is_masked_and_says_whose_it_is(kind: str, rest: str, text: str) -> None:
+    assert redact_text(text.format(kind + rest)) == text.format(kind + REDACTED)
+
+
 def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("user=5 password=x1, order=7") == "user=5 password=[redacted], order=7"
     assert redact_text("f(password=x1,order=7)") == "f(password=[redacted],order=7)"
@@ -225,6 +348,12 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("['password=x', 'order=7']") == "['password=[redacted]', 'order=7']"
     assert redact_text("{'password': ['This is short.', 'x'], 'age': [1]}") == "{'password': [redacted], 'age': [1]}"
     assert redact_text("<token>a</token><id>5</id>") == "<token>[redacted]</token><id>5</id>"
+    assert redact_text("password=x1,token=x2;order=7") == "password=[redacted],token=[redacted];order=7"
+    assert redact_text("private_key=-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- x") == (
+        "private_key=-----BEGIN PRIVATE KEY-----[redacted] x"
+    )
+    assert redact_text("ALTER USER a PASSWORD 'b' VALID") == "ALTER USER a PASSWORD '[redacted]' VALID"
+    assert redact_text("a+b://c:d/e@f/g@h") == "a+b://c:[redacted]@f/g@h"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
@@ -344,6 +473,14 @@ MEGABYTE: Final = 1_000_000
         " ",
         "\t",
         "api_key \t",
+        "_",
+        "ghp_aaaaaaaaaaaaaaaaaaaaaaaa.",
+        "password for 'a@",
+        "identified with a by ",
+        "create user identified by '",
+        "://a:/x",
+        "token=a,",
+        "--aaaaaaaa-",
         "\n",
         "é",
     ],
@@ -351,4 +488,4 @@ MEGABYTE: Final = 1_000_000
 def test_no_text_of_a_megabyte_takes_more_than_linear_time(unit: str) -> None:
     # The suite's limit of a minute is the judge: quadratic time on a megabyte would be hours.
     redactor = Redactor(["ssn"])
-    redactor.text("token ://:eyJ--('Bearer card " + unit * (MEGABYTE // len(unit)))
+    redactor.text("token ://:eyJ--('Bearer card passw " + unit * (MEGABYTE // len(unit)))
