@@ -18,9 +18,12 @@ ENDINGS: Final = (
     "apikey", "privatekey", "secretkey", "accesskey", "accountkey", "authorization", "cookie", "cardnumber",
     "creditcard",
 )  # fmt: skip
-# Words that are masked as the last one of a name only: a compass has no password.
+# Where a list goes on is no secret.
+PAGES: Final = ("pagetoken", "nexttoken", "continuationtoken")
+# Words that are masked as the last one of a name only: a compass has no password. With a dot, session.id is an
+# attribute of OpenTelemetry's conventions that opens nothing.
 _LAST: Final = re.compile(
-    r"(?:\A|[-_. ])(?:pass|pwd|otp(?:[-_ ]?code)?|pin|cvv|cvc|jwt|j?session[-_. ]?id|phpsessid)\Z", re.ASCII
+    r"(?:\A|[-_. ])(?:pass|pwd|otp(?:[-_ ]?code)?|pin|cvv|cvc|jwt|j?session[-_ ]?id|phpsessid)\Z", re.ASCII
 ).search
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])", re.ASCII)
 _SQUASH: Final = str.maketrans("", "", "-_. ")
@@ -42,7 +45,9 @@ _JOIN: Final = rf"{_CLOSED}[ \t]{{0,8}}(?:=>|[:=]{{1,2}}|%(?:25)?3[ad])[ \t]{{0,
 # have for a character.
 _BEGINS: Final = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z]))|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
 _KEYS: Final = (
-    r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret|token"
+    r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret"
+    r"|token(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
+    r"(?<!continuation[-_]token)(?<!continuationtoken)"
     r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
     r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL
 )
@@ -133,6 +138,11 @@ _CARD: Final = re.compile(
 _EMPTY: Final = frozenset(
     ("", "[", "{", "(", "none", "null", "true", "false", "***", "-----begin", REDACTED, REDACTED[:-1])
 )
+# What is said of a value that is wrong, as in `password: required` and `password: too short`.
+_SAID: Final = frozenset((
+    "required", "missing", "invalid", "empty", "blank", "expired", "wrong", "incorrect", "too", "must", "is", "not",
+    "cannot", "should", "field", "this",
+))  # fmt: skip
 
 
 class Redactor:
@@ -182,7 +192,7 @@ class Redactor:
             verdict = (
                 short in self._names
                 or bare in self._names
-                or (bare.endswith(ENDINGS))
+                or (bare.endswith(ENDINGS) and not bare.endswith(PAGES))
                 or bool(_LAST(_HUMP.sub("_", name).lower().rstrip("0123456789")))
             )
             if len(self._verdicts) < _VERDICTS_LIMIT and len(name) <= 256:
@@ -300,6 +310,8 @@ def _masked(key: str, value: str, whole: bool) -> str:
         kept = value[: pair.start()] if pair else value
         kept = kept.rstrip(",;)]}>")
         value, after = kept, value[len(kept) :]
+        if value.rstrip(".!").lower() in _SAID and re.search(r":[ \t]+\Z", key):
+            return key + value + after
     if value.lower() in _EMPTY:
         return key + before + value + after
     return key + before + REDACTED + after

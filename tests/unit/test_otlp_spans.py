@@ -172,6 +172,7 @@ def test_secrets_are_masked_wherever_they_stand_in_a_span(parts: dict[str, Any])
 
 def test_numbers_bytes_and_mappings_under_a_secret_name_are_masked_in_spans_as_in_logs() -> None:
     told: dict[str, Any] = {
+        "session.id": "4bf9",
         "tokens": 5,
         "token2": True,
         "ratio": 0.5,

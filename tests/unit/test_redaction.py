@@ -57,6 +57,9 @@ HIDDEN_NAMES: Final = [
     "cookies",
     "aws_secret_access_key",
     "AccountKey",
+    "authentication_token",
+    "activationToken",
+    "contextToken",
     "pass",
     "smtp_pass",
     "dbPass",
@@ -95,6 +98,12 @@ SHOWN_NAMES: Final = [
     "author",
     "path",
     "cwd",
+    "session.id",
+    "session.previous_id",
+    "page_token",
+    "nextPageToken",
+    "NextToken",
+    "continuation-token",
     "compass",
     "bypass",
     "shipping",
@@ -263,6 +272,13 @@ PLAIN_TEXTS: Final = (
     "usage: login <user> <password>",
     "missing fields: ['password', 'user'], tokens=[], {'token': [], 'secret': {}}",
     '{"name": "DB_USER", "value": "shop"} <tokens>5</tokens>',
+    "password: required, token: missing; secret: Invalid.",
+    "password: too short (8 characters), api_key: must be set, Authorization: not given",
+    *(f"password: {said} x" for said in ("empty", "blank", "expired", "wrong", "Incorrect", "is", "this", "should")),
+    *(f"password: {said} x" for said in ("cannot", "field", "required.", "missing", "invalid", "too", "must", "not")),
+    "GET /orders?page_token=abc, next_page_token: abc, {'nextPageToken': 'abc'} NextToken=abc",
+    "continuationToken=abc continuation_token=abc",
+    "session.id=4bf92f35",
     "PASS: test_a, pass: 12, pass=12 fail=0, pass=100% 'pass': 3, PASS=3/4",
     "pin: 17, pin=4, pin: high, otp: sent, otp=5 shipping=abcd bypass=abcd",
     "--pass-through abcd --pass 2 --pin\t 12",
@@ -378,6 +394,8 @@ def test_names_of_the_user_are_hidden_in_any_spelling() -> None:
     assert redactor.hides("password")
     assert redactor.text("National-Id: 12345 ssn=99 lesson=5") == "National-Id: [redacted] ssn=[redacted] lesson=5"
     assert not Redactor().hides("ssn")
+    assert Redactor(["session.id"]).hides("session.id")
+    assert Redactor(["page_token"]).text("page_token=abc") == "page_token=[redacted]"
 
 
 def test_a_name_of_the_user_is_no_pattern() -> None:
