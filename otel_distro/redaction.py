@@ -181,7 +181,7 @@ class Redactor:
             rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED})",
             _FLAGS,
         )
-        self._hinted = re.compile("|".join((_HINTS, *sorted({re.escape(name[:3]) for name in own})))).search
+        self._hinted = re.compile("|".join((_HINTS, *sorted({_spelled(name[:3]) for name in own})))).search
 
     def hides(self, name: str) -> bool:
         """Say whether the value of a field of this name is masked."""
@@ -256,8 +256,8 @@ def squashed(name: str) -> str:
 
 
 def _spelled(name: str) -> str:
-    """Return the pattern of a user's own name: separators may stand after the three letters that hint at it."""
-    return re.escape(name[:3]) + "".join("[-_. ]?" + re.escape(letter) for letter in name[3:])
+    """Return the pattern of a user's own name, separators within it; isin is not found in `is in`."""
+    return "[-_.]?".join(map(re.escape, name[:3])) + "".join("[-_. ]?" + re.escape(letter) for letter in name[3:])
 
 
 def passes_luhn(digits: str) -> bool:

@@ -170,9 +170,12 @@ HIDING_TEXTS: Final = (
     '{{"name": "DB_PASSWORD", "value": "{}"}}',
     "{{'key': 'x-api-key', 'value': '{}'}}",
     '<input type="password" name="password" value="{}">',
+    '{{"name": "DB_PASSWORD",  "value" : "{}"}}',
     "<wsse:Password Type='text'>{}</wsse:Password>",
     "<token><![CDATA[{}]]></token>",
     "token=['a', '{}'] host=x",
+    "token=['ab]cd', ']{}'] host=x",
+    'token=["ab]cd", "]{}"] host=x',
     '{{"token": {{"kind": "a", "value": "{}"}}, "user": 5}}',
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{}\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{}\n-----END PGP PRIVATE KEY BLOCK-----",
@@ -380,6 +383,7 @@ def test_what_stands_around_a_secret_stays() -> None:
 def test_a_card_number_keeps_its_last_four_digits(card: str) -> None:
     masked = redact_text(f"paid with {card} today")
     assert masked == f"paid with {re.sub('[0-9]', '*', card[:-4])}{card[-4:]} today"
+    assert redact_text(card) == masked[10:-6]
 
 
 def test_a_card_number_is_found_before_its_expiry_date() -> None:
@@ -394,6 +398,9 @@ def test_names_of_the_user_are_hidden_in_any_spelling() -> None:
     assert redactor.hides("password")
     assert redactor.text("National-Id: 12345 ssn=99 lesson=5") == "National-Id: [redacted] ssn=[redacted] lesson=5"
     assert not Redactor().hides("ssn")
+    for name in ("id_number", "ID-Number", "i.d.number", "idNumber", "IDNUMBER"):
+        assert Redactor(["id-number"]).text(f"{name}=55 x") == f"{name}=[redacted] x"
+    assert Redactor(["isin"]).text("what is in=5 isin=5") == "what is in=5 isin=[redacted]"
     assert Redactor(["session.id"]).hides("session.id")
     assert Redactor(["page_token"]).text("page_token=abc") == "page_token=[redacted]"
 
