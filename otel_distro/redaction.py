@@ -100,14 +100,15 @@ _PEM: Final = re.compile(
     r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?:[^-]+|-(?!----))*"
     r"(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
 )
-# Tokens that their form alone tells, of GitHub, npm, Stripe, Slack, GitLab, AWS and Google; whose they are stays. Each
-# is found by its `_`, `-` or `A`: few places of a text have to be looked at.
+# Tokens that their form alone tells, of GitHub, npm, Stripe, Slack, GitLab, OpenAI, Anthropic, AWS and Google; whose
+# they are stays. Each is found by its `_`, `-` or `A`: few places of a text have to be looked at.
 _FORMED: Final = re.compile(
     r"(?P<key>[_A-](?:"
     r"(?:(?<=gh[pousr]_)|(?<=github_)pat_)(?=[A-Za-z0-9]{20}|[0-9]{1,20}_eyJ)"
     r"|(?<=npm_)(?=[A-Za-z0-9]{36})"
     r"|(?<=[rs]k_)(?:(?<![a-z][rs]k_)|(?<=\\[nrt][rs]k_))(?:live|test)_(?=[A-Za-z0-9]{16})"
     r"|(?<=xox[a-eprs]-)(?=[\w%-]{10})|(?<=xapp-)(?=[0-9]-[A-Z0-9]{8})|(?<=glpat-)(?=[\w-]{20})"
+    r"|(?<=sk-)(?:(?<![a-z]sk-)|(?<=\\[nrt]sk-))(?=(?:proj|ant|svcacct)-[\w-]{20})"
     r"|(?<=A)[KS]IA(?=[A-Z0-9]{16}(?![A-Za-z0-9]))|(?<=A)Iza(?=[\w-]{35}(?![\w-]))"
     r"))[\w%-]+(?:\.[\w-]+)*",
     re.ASCII,
