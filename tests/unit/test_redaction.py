@@ -132,6 +132,9 @@ HIDING_TEXTS: Final = (
     "'Authorization': 'Bearer {}'",
     '"authorization": "{}"',
     'Authorization: Digest username="bob", response="{}"',
+    'Authorization: Hawk id="bob", mac="{}"',
+    'Authorization: OAuth realm="shop", oauth_signature="{}"',
+    "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature={}",
     "Cookie: session={}; theme=dark",
     "Set-Cookie: sid={}; Path=/; HttpOnly",
     "{{'Cookie': 'a={}; b=2'}}",
@@ -219,7 +222,7 @@ HIDING_TEXTS: Final = (
     "CREATE USER bob IDENTIFIED BY '{}'",
     'create user bob\n  identified\n  by "{}"',
     "CREATE USER 'bob'@'%' IDENTIFIED WITH mysql_native_password BY '{}'",
-    "ALTER USER bob IDENTIFIED WITH 'x' AS '{}'",
+    "ALTER USER bob\n  IDENTIFIED\n  WITH\n  'x'\n  AS\n  '{}'",
     "alter user bob identified by '{}'",
     "grant all on a.* to bob identified by '{}'",
     "GRANT ALL ON a.* TO bob IDENTIFIED BY PASSWORD '{}'",
@@ -404,6 +407,9 @@ def test_names_of_the_user_are_hidden_in_any_spelling() -> None:
     assert redactor.hides("password")
     assert redactor.text("National-Id: 12345 ssn=99 lesson=5") == "National-Id: [redacted] ssn=[redacted] lesson=5"
     assert not Redactor().hides("ssn")
+    assert Redactor(["line2"]).hides("line2")
+    assert Redactor(["line"]).hides("line2")
+    assert not Redactor(["line2"]).hides("line")
     for name in ("id_number", "ID-Number", "i.d.number", "idNumber", "IDNUMBER"):
         assert Redactor(["id-number"]).text(f"{name}=55 x") == f"{name}=[redacted] x"
     assert Redactor(["isin"]).text("what is in=5 isin=5") == "what is in=5 isin=[redacted]"
