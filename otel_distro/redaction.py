@@ -68,8 +68,8 @@ _QUOTED: Final = (
 _PREFIX: Final = r"(?:[bfru]{1,2}(?=[\"']))?"
 # A value that is not quoted ends where the next pair begins, whose value may be a secret too. Within it a quote stands
 # before a letter: pa'ss, Secret('pass').
-_WORD: Final = r"(?:[^\s&\"',;|]+|[,;|](?![\w.-]{1,64}[=:]))+"
-_BARE: Final = rf"{_WORD}(?:[\"']+(?=\w){_WORD})*"
+_WORD: Final = r"(?:[^\s&\"',;]+|[,;](?![\w.-]{1,64}[=:]))+"
+_BARE: Final = rf"(?:(?:basic|bearer)[ \t]{{1,8}})?{_WORD}(?:[\"']+(?=\w){_WORD})*"
 # Lists and objects of texts, as Python and JSON write them, closed or not; deeper ones end at their second level.
 _PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
 _INNER: Final = rf"[\[({{](?:{_PLAIN})*[\])}}]?"
