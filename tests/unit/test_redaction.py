@@ -188,6 +188,8 @@ HIDING_TEXTS: Final = (
     "Pwd=x1;Token={};",
     "f(token=None,password={},user=5)",
     "token=1|{}==",
+    "token=[['a', 'b'], ['c', '{}']] host=x",
+    "sent eyJhbGciOiJub25lIn0.{}",
     "X-Auth-Token: Bearer {}",
     "PASS: token={}",
     "password: required,token={}",
@@ -384,6 +386,7 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("ALTER USER a PASSWORD 'b' VALID") == "ALTER USER a PASSWORD '[redacted]' VALID"
     assert redact_text("a+b://c:d/e@f/g@h") == "a+b://c:[redacted]@f/g@h"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
+    assert redact_text("GET /x token: 401") == "GET /x token: [redacted]"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
     assert redact_text("Authorization: Bearer abc.def next words") == "Authorization: [redacted] next words"
