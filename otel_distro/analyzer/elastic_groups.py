@@ -55,7 +55,7 @@ def _rank(bucket: dict[str, Any]) -> tuple[Any, ...]:
     places = [bucket["key"][field] for field in GROUP_FIELDS]
     last = _time(_last(bucket))
     # A type or place that is not known comes after those that are.
-    return -bucket["doc_count"], -last.timestamp(), [(place is None, place or 0) for place in places]
+    return -bucket["doc_count"], -last.timestamp(), [(place is None, 0 if place is None else place) for place in places]
 
 
 def _group(bucket: dict[str, Any], message: Any) -> ErrorGroup:
@@ -71,9 +71,15 @@ def _group(bucket: dict[str, Any], message: Any) -> ErrorGroup:
         count=bucket["doc_count"],
         first_seen=iso(_time(first)),
         last_seen=iso(_time(last)),
-        message=message if message is None or isinstance(message, str) else json.dumps(message),
+        message=_message(message),
         log_id=log_ids[0] if log_ids else None,
     )
+
+
+def _message(message: Any) -> str | None:
+    if message is None or isinstance(message, str):
+        return message
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
 def _last(bucket: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def test_the_order_is_by_count_then_by_the_latest_then_by_type_and_place_with_th
     ordered = [
         _bucket(9),
         _bucket(5, last=2),
+        _bucket(5, last=1, error_type="", line=0),
         _bucket(5, last=1, error_type="A", line=2),
         _bucket(5, last=1, error_type="A", line=10),
         _bucket(5, last=1, error_type="B"),
@@ -54,6 +55,7 @@ def test_the_order_is_by_count_then_by_the_latest_then_by_type_and_place_with_th
     assert [(group["count"], group["error_type"], group["line"], group["logger"]) for group in _kept(10, shuffled)] == [
         (9, None, None, None),
         (5, None, None, None),
+        (5, "", 0, None),
         (5, "A", 2, None),
         (5, "A", 10, None),
         (5, "B", None, None),
@@ -82,7 +84,7 @@ def test_a_group_has_its_first_and_last_time_and_the_message_of_the_last() -> No
     assert (group["message"], group["log_id"], group["line"]) == ("the message", "abc", 3)
 
 
-@pytest.mark.parametrize(("message", "text"), [(None, None), ("m", "m"), (5, "5"), (["a", 1], '["a", 1]')])
+@pytest.mark.parametrize(("message", "text"), [(None, None), ("m", "m"), (5, "5"), (["ä", 1], '["ä",1]')])
 def test_a_message_that_is_no_text_becomes_one(message: Any, text: str | None) -> None:
     largest = LargestGroups(1)
     largest.add([_bucket(1, log_id=None)])
