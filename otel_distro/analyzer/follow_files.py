@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,9 +30,9 @@ class _Followed:
         """Return the first bytes as they are now, as many as are known or `_HEAD` at most."""
         return os.pread(self.file.fileno(), _HEAD, 0)
 
-    def is_cut(self) -> bool:
-        """Return whether the file begins otherwise than before: it was cut back, and may already be as long again."""
-        return not self.beginning().startswith(self.head)
+    def is_copied_by(self, other: _Followed) -> bool:
+        """Return whether another file begins as this one; what has no whole line yet begins like any log."""
+        return (b"\n" in self.head or len(self.head) == _HEAD) and other.head.startswith(self.head)
 
 
 class FollowedFiles:
@@ -45,19 +45,18 @@ class FollowedFiles:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._files: dict[tuple[int, int], _Followed] = {}
+        self._before: list[_Followed] = []  # what files were before they were cut back, for one look
         for path in _plain(find_files(pattern)):
             self._add(path, at_end=True)
 
     def lines(self) -> Iterator[bytes]:
         """Yield each whole line that is new since the last time."""
+        self._look_for_cuts()  # before the files are listed: then the copies of what was cut are among them
         try:
             paths = _plain(find_files(self._pattern))
         except StoreError:
             paths = []  # in the middle of a rotation, or all are gone for now
         present = {key for path in paths if (key := self._add(path, at_end=False))}
-        for followed in self._files.values():
-            if followed.original and followed.original.is_cut():
-                followed.original = None
         for key, followed in list(self._files.items()):
             before = followed.position
             if followed.original is None:
@@ -76,6 +75,28 @@ class FollowedFiles:
             followed.file.close()
         self._files.clear()
 
+    def _look_for_cuts(self) -> None:
+        """Begin each file anew that begins otherwise than before: cut back, it may be as long again, or a copy."""
+        self._before = []
+        cut = []
+        for followed in self._files.values():
+            beginning = followed.beginning()
+            if not followed.head or not beginning.startswith(followed.head):
+                self._before.append(replace(followed))
+                cut.append(followed)
+                for copy in self._files.values():
+                    if copy.original is followed:
+                        copy.original = None
+            followed.head = beginning
+        for followed in cut:
+            self._begin(followed)
+
+    def _begin(self, followed: _Followed) -> None:
+        """Set a file to its beginning; one that is a copy of another to what is not yet read of that."""
+        known = self._copied(followed)
+        followed.position = known.position if known else 0
+        followed.original = None if any(known is before for before in self._before) else known
+
     def _add(self, path: Path, *, at_end: bool) -> tuple[int, int] | None:
         """Follow a file that is not yet followed and return what it is known by; None where it is gone meanwhile."""
         try:
@@ -92,8 +113,7 @@ class FollowedFiles:
         followed = _Followed(file, _line_start(file, status.st_size) if at_end else 0)
         followed.head = followed.beginning()
         if not at_end:
-            followed.original = self._copied(followed)
-            followed.position = followed.original.position if followed.original else 0
+            self._begin(followed)
         self._files[key] = followed
         return key
 
@@ -106,8 +126,9 @@ class FollowedFiles:
                 followed.position = gone.position if gone.position <= size else _line_start(followed.file, size)
 
     def _copied(self, new: _Followed) -> _Followed | None:
-        """Return the file that a new one is a copy of."""
-        return next((known for known in self._files.values() if known.head and new.head.startswith(known.head)), None)
+        """Return the file that a new one is a copy of; of several the one that has most in common with it."""
+        copied = [one for one in (*self._before, *self._files.values()) if one is not new and one.is_copied_by(new)]
+        return max(copied, key=lambda one: len(one.head), default=None)
 
 
 def _plain(paths: list[Path]) -> list[Path]:
@@ -115,9 +136,6 @@ def _plain(paths: list[Path]) -> list[Path]:
 
 
 def _new_lines(followed: _Followed) -> Iterator[bytes]:
-    if followed.is_cut():
-        followed.position = 0
-    followed.head = followed.beginning()
     rest = b""
     while block := os.pread(followed.file.fileno(), _BLOCK, followed.position + len(rest)):
         *whole, rest = (rest + block).split(b"\n")

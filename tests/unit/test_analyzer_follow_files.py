@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_distro.analyzer import follow_files
+from otel_distro.analyzer.files import find_files
 from otel_distro.analyzer.follow_files import FollowedFiles
 from otel_distro.errors import StoreError
 
@@ -117,6 +119,58 @@ def test_a_copy_that_is_seen_before_the_file_is_cut_doubles_nothing(path: Path, 
     assert _new(files) == []
     _write(path, "b")
     assert _new(files) == ["b"]
+
+
+def test_a_second_copy_that_is_seen_before_its_cut_is_known_though_no_look_was_between_the_two(
+    path: Path, files: FollowedFiles
+) -> None:
+    shutil.copy(path, path.with_name("app.log.1"))
+    path.write_text("")
+    _write(path, "a")
+    path.with_name("app.log.1").rename(path.with_name("app.log.2"))
+    shutil.copy(path, path.with_name("app.log.1"))
+    assert _new(files) == ["a"]
+    path.write_text("")
+    _write(path, "b")
+    assert _new(files) == ["b"]
+
+
+def test_a_copy_over_the_copy_before_doubles_nothing(path: Path, files: FollowedFiles) -> None:
+    for number, seen in enumerate([1, 0, 2, 0, 1, 1]):
+        written, found = [f"{number} {line}" for line in range(seen + 1)], []
+        for line in written[:seen]:
+            _write(path, line)
+            found += _new(files)
+        _write(path, written[seen])
+        shutil.copy(path, path.with_name("app.log.1"))
+        path.write_text("")
+        assert [*found, *_new(files), *_new(files)] == written
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_file_that_is_copied_and_cut_in_the_midst_of_a_look_is_read_on_in_its_copy(
+    path: Path, files: FollowedFiles, listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(pattern: str) -> list[Path]:
+        before = find_files(pattern)
+        _write(path, "a")
+        shutil.copy(path, path.with_name("app.log.1"))
+        path.write_text("")
+        return find_files(pattern) if listed else before
+
+    with monkeypatch.context() as patch:
+        patch.setattr(follow_files, "find_files", look)
+        found = _new(files)
+    _write(path, "b")
+    assert sorted(found + _new(files) + _new(files)) == ["a", "b"]
+
+
+def test_a_file_that_has_no_whole_line_yet_hides_no_other(tmp_path: Path, path: Path) -> None:
+    (tmp_path / "killed.log").write_text('{"timestamp":"2026')
+    files = FollowedFiles(str(tmp_path / "*.log"))
+    _write(tmp_path / "new.log", '{"timestamp":"2026-11-24"}')
+    assert _new(files) == ['{"timestamp":"2026-11-24"}']
+    files.close()
 
 
 def test_a_file_that_is_replaced_by_a_longer_copy_of_itself_is_read_on_there(path: Path, files: FollowedFiles) -> None:
