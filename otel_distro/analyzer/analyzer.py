@@ -72,7 +72,10 @@ class LogAnalyzer:
 
     @property
     def skipped(self) -> int:
-        """Lines that the last question could not use: no JSON object, or no timestamp that can be read."""
+        """Lines that the last question could not use: no JSON object, or no timestamp that can be read.
+
+        A search cannot use what is nested deeper than Python goes either; rates and groups of errors count it.
+        """
         return self._store.skipped
 
     def search_errors(self, hours: float = 1, size: int = 100) -> list[Document]:

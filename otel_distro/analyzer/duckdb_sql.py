@@ -20,15 +20,21 @@ LINE_LIMIT: Final = 16 << 20  # bytes; DuckDB keeps two such buffers a thread, s
 Question = tuple[str, list[Any]]
 
 _READ: Final = f"ignore_errors = true, hive_partitioning = false, maximum_object_size = {LINE_LIMIT}"
+_LATEST: Final = (2**63 - 1) // 1000  # what nanoseconds in 64 bits can tell, as Elasticsearch keeps them: the year 2262
+_LONGEST: Final = 8191  # characters of a text that Elasticsearch compares
+_PLACE: Final = ("error_type", "logger", "module", "function", "line")
 _IN_WINDOW: Final = "us >= ? AND us < ?"
 _PLAIN: Final = re.compile(r"[\w@.:-]+")
 _WITH_FRACTION: Final = re.compile(r"-?\d*\.?\d*(?:[eE][+-]?\d+)?")
 
 
+# DuckDB takes more for a time than ISO 8601 does: `epoch`, names of zones, slashes, years before Christ.
+_ISO: Final = r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d(:?\d\d){0,2})?)?"
 # The second form (comma before the fraction, small z) is tried only where the first gives nothing.
 _ANY_TIME: Final = (
-    "coalesce(epoch_us(try_cast((json->>'$.timestamp') AS TIMESTAMPTZ)),"
-    " epoch_us(try_cast(replace(upper(json->>'$.timestamp'), ',', '.') AS TIMESTAMPTZ)))"
+    f"CASE WHEN regexp_full_match(json->>'$.timestamp', '{_ISO}') THEN"
+    " coalesce(epoch_us(try_cast((json->>'$.timestamp') AS TIMESTAMPTZ)),"
+    " epoch_us(try_cast(replace(upper(json->>'$.timestamp'), ',', '.') AS TIMESTAMPTZ))) END"
 )
 # A line that begins as this package writes it, with a time of 27 characters, needs no second parsing.
 _LINE_TIME: Final = (
@@ -36,7 +42,10 @@ _LINE_TIME: Final = (
     f" THEN coalesce(epoch_us(try_cast(substring(json::VARCHAR, 15, 27) AS TIMESTAMPTZ)), {_ANY_TIME})"
     f" ELSE {_ANY_TIME} END"
 )
-_LINES: Final = f"SELECT json, {_LINE_TIME} AS us FROM read_ndjson_objects(?, {_READ})"
+_LINES: Final = (
+    f"SELECT json, CASE WHEN us BETWEEN 0 AND {_LATEST} THEN us END AS us"
+    f" FROM (SELECT json, {_LINE_TIME} AS us FROM read_ndjson_objects(?, {_READ}))"
+)
 
 ORDERED: Final = {
     True: "SELECT json FROM answer WHERE us IS NOT NULL"
@@ -46,10 +55,25 @@ ORDERED: Final = {
 }
 """The documents of the answer to `search_question`, newest first (True) or oldest first (False), up to a number."""
 
+
+def _each_value(groups: str) -> str:
+    """Return the groups with one whose type or place is a list once for each value of it."""
+    for field in _PLACE:
+        # An integer of 32 bits; of a number with a fraction its whole part.
+        value = "try_cast(trunc(try_cast(x AS DOUBLE)) AS INTEGER)" if field == "line" else "x"
+        values = f"list_distinct([{value} FOR x IN {field} IF length(x) <= {_LONGEST}])"
+        groups = (
+            f"(SELECT * REPLACE (unnest(CASE WHEN len({values}) > 0 THEN {values} ELSE [NULL] END) AS {field})"
+            f" FROM {groups})"
+        )
+    return groups
+
+
 LARGEST: Final = (
-    "SELECT error_type, logger, module, function, line, count, first, last, latest.message, latest.log_id"
-    " FROM answer WHERE NOT broken"
-    " ORDER BY count DESC, last DESC, error_type, logger, module, function, line LIMIT ?"
+    f"SELECT {', '.join(_PLACE)}, sum(count)::BIGINT AS count, min(first), max(last) AS last,"
+    " max(latest).message, nullif(max(latest).log_id, '')"
+    f" FROM {_each_value('(FROM answer WHERE NOT broken)')} GROUP BY {', '.join(_PLACE)}"
+    f" ORDER BY count DESC, last DESC, {', '.join(_PLACE)} LIMIT ?"
 )
 """The groups of the answer to `groups_question`, the largest first, up to a number."""
 
@@ -96,11 +120,13 @@ def hours_question(window: Window, first: datetime) -> Question:
 def groups_question(window: Window) -> Question:
     """Return the question for groups of errors: `broken`, type and place, `count`, `first`, `last`, `latest`."""
     is_error, levels = _has("level", ERROR_LEVELS)
-    place = ", ".join(f"(json->>'$.{field}') AS {field}" for field in ("error_type", "logger", "module", "function"))
+    place = ", ".join(f"{_texts(field)} AS {field}" for field in _PLACE)
     statement = (
-        f"SELECT us IS NULL AS broken, {place}, try_cast((json->>'$.line') AS BIGINT) AS line,"
+        f"SELECT us IS NULL AS broken, {place},"
         " count(*) AS count, min(us) AS first, max(us) AS last,"
-        " max(struct_pack(us := us, log_id := (json->>'$.log_id'), message := (json->>'$.message'))) AS latest"
+        # For `max` NULL is the largest, but a document without `log_id` comes before the others of its moment.
+        " max(struct_pack(us := us, log_id := coalesce(json->>'$.log_id', ''), message := (json->>'$.message')))"
+        " AS latest"
         f" FROM ({_LINES}) WHERE us IS NULL OR ({_IN_WINDOW} AND {is_error}) GROUP BY ALL"
     )
     return statement, [*_bounds(window), *levels]
@@ -111,14 +137,27 @@ def size_question() -> Question:
     return f"SELECT count(*) AS n FROM read_ndjson_objects(?, {_READ})", []
 
 
+def _texts(field: str) -> str:
+    """Return the list of the texts that a field has: of a list each of its values, as Elasticsearch has them."""
+    text = f"(json->>'$.{field}')"
+    return (
+        f"CASE WHEN NOT contains(json::VARCHAR, '[') THEN [{text}]"
+        f" WHEN json_type(json, '$.{field}') = 'ARRAY' THEN json->>'$.{field}[*]' ELSE [{text}] END"
+    )
+
+
 def _has(field: str, texts: tuple[str, ...]) -> Question:
     """Return the condition that the field has one of the texts."""
-    condition = f"(json->>'$.{field}') IN ({', '.join('?' * len(texts))})"
+    values = ", ".join("?" * len(texts))
+    condition = (
+        f"CASE WHEN (json->>'$.{field}') IN ({values}) THEN true"
+        f" WHEN contains(json::VARCHAR, '[') THEN list_has_any({_texts(field)}, [{values}]) ELSE false END"
+    )
     if not all(map(stands_as_it_is, texts)):
-        return condition, [*texts]
+        return condition, [*texts, *texts]
     # Looking for the text is far cheaper than parsing the line, and CASE does not work out what it does not need.
     found = " OR contains(json::VARCHAR, ?::VARCHAR)" * len(texts)
-    return f"CASE WHEN contains(json::VARCHAR, '\\u'){found} THEN {condition} ELSE false END", [*texts, *texts]
+    return f"CASE WHEN contains(json::VARCHAR, '\\u'){found} THEN {condition} ELSE false END", [*texts, *texts, *texts]
 
 
 def _micros(moment: datetime) -> int:

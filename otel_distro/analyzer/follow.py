@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from otel_distro.analyzer.model import Document, Where
@@ -10,11 +11,15 @@ PAUSE: Final = 0.5  # seconds between two looks
 
 
 def holds(document: Document, where: Where) -> bool:
-    """Return whether a document has the values that a query wants; a number counts as its text."""
-    return all(_text(document.get(field)) in texts for field, texts in where)
+    """Return whether a document has what a query wants; a number counts as its text, a list as each of its values."""
+    return all(any(text in texts for text in _texts(document.get(field))) for field, texts in where)
 
 
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    return value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else None
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(value)

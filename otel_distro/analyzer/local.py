@@ -34,9 +34,10 @@ class LocalStore:
     """Log documents in the files of a path or glob; see `find_files` for the files it stands for.
 
     The files are listed anew for every question and never changed. A line counts as skipped if it is not one JSON
-    object in UTF-8, has no ISO 8601 `timestamp` (one without a zone is UTC), or is longer than 16 MiB; so does the half
-    line at the end of a file that is being written. A gzipped file that is cut short or none is a `StoreError`; its
-    checksum is not looked at, because DuckDB does not. Questions may be put from several threads and after a fork.
+    object in UTF-8, has no ISO 8601 `timestamp` of 1970 to 2262 (one without a zone is UTC), or is longer than 16 MiB;
+    so does the half line at the end of a file that is being written. A gzipped file that is cut short or none is a
+    `StoreError`; its checksum is not looked at, because DuckDB does not. Questions may be put from several threads and
+    after a fork.
     Memory: about 200 MB for ordinary logs of any size; lines of megabytes are put aside on disk and cost more.
     """
 

@@ -93,8 +93,8 @@ def _lines(stream: BinaryIO, limit: int) -> Iterator[bytes]:
 
 
 def _short(value: Any) -> Any:
-    """Return a text or a list as a text that is not long; numbers and the like as they are."""
+    """Return a long text, or a list or object that is long, as a text that is not; everything else as it is."""
     if isinstance(value, (str, list, dict)):
         text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-        return text[:_MOST_TEXT]
+        return value if len(text) <= _MOST_TEXT else text[:_MOST_TEXT]
     return value

@@ -92,8 +92,8 @@ class Query:
     """Which documents are wanted, in which order and how many.
 
     `where` pairs a field of `KEYWORDS` with the texts it may have, and every pair must hold; a number in the document
-    counts as its text. `window` None is all of time, `limit` None is all of the documents. Documents of the same
-    microsecond are ordered by `log_id`, so that two stores give the same order.
+    counts as its text, a list as each of its values. `window` None is all of time, `limit` None is all of the
+    documents. Documents of the same microsecond are ordered by `log_id`, so that two stores give the same order.
     """
 
     where: Where

@@ -18,7 +18,10 @@ class LogStore(Protocol):
 
     @property
     def skipped(self) -> int:
-        """Lines or documents that the last question could not use: no object, or no timestamp that can be read."""
+        """Lines or documents that the last question could not use: no object, or no timestamp that can be read.
+
+        A search cannot use what is nested deeper than Python goes either; counts and groups can.
+        """
 
     def search(self, query: Query) -> Iterator[Document]:
         """Yield the documents that match, in order, in bounded memory however many there are.

@@ -155,6 +155,17 @@ def test_a_timestamp_with_any_zone_or_fraction_is_read_and_without_a_zone_it_is_
     assert answer.stdout == f"{timestamp} 2 0\n"
 
 
+def test_a_timestamp_that_is_no_iso_8601_or_of_no_year_that_elasticsearch_keeps_is_none(tmp_path: Path) -> None:
+    times = ["epoch", "2025/03/02 00:20:00", "2025-03-02 00:20:00 Asia/Tokyo", " 2025-03-02", "0044-03-15 (BC)"]
+    times += ["1969-12-31T23:59:59Z", "2262-04-11T23:47:16.854776Z", "9999-12-31T23:59:59.000000Z"]
+    first = _line(timestamp="1970-01-01T00:00:00Z", request_id="r")
+    last = _line(timestamp="2262-04-11T23:47:16.854775Z", request_id="r")
+    (tmp_path / "app.log").write_bytes(first + last + b"".join(_line(timestamp=time, request_id="r") for time in times))
+    analyzer = analyzer_of(tmp_path / "app.log")
+    assert len(analyzer.search_by_request("r")) == 2
+    assert analyzer.skipped == len(times)
+
+
 def test_rotated_and_gzipped_files_give_one_answer(tmp_path: Path) -> None:
     documents = [log_document(MOMENT + timedelta(seconds=n), n, level="ERROR") for n in range(50)]
     write_log(tmp_path / "app.log", documents[40:])

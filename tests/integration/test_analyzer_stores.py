@@ -189,6 +189,52 @@ def test_top_errors_have_the_most_frequent_first_with_times_and_the_latest_messa
     }
 
 
+def test_a_list_counts_as_each_of_its_values(fill: Fill) -> None:
+    documents = [
+        log_document(_ago(minutes=1), 1, level=["INFO", "ERROR"], user_id=["u", None, "v"], error_type=["B", "A", "B"]),
+        log_document(_ago(minutes=2), 2, level="ERROR", user_id='["u"]', error_type=[], line=[7, "x", 8]),
+        log_document(_ago(minutes=3), 3, level=["INFO"], user_id=["w"]),
+    ]
+    analyzer = fill(documents)
+    assert analyzer.search_errors() == documents[:2]
+    assert analyzer.search_by_user("u") == analyzer.search_by_user("v") == documents[:1]
+    assert analyzer.search_by_user('["u"]') == documents[1:2]
+    assert analyzer.get_error_rate()["errors"] == 2
+    assert [(group["error_type"], group["line"], group["count"]) for group in analyzer.top_errors()] == [
+        ("A", 42, 1),
+        ("B", 42, 1),
+        (None, 7, 1),
+        (None, 8, 1),
+    ]
+
+
+def test_a_line_number_is_a_whole_number_of_32_bits_or_none(fill: Fill) -> None:
+    lines = {42.7: 42, "42.5": 42, -1.5: -1, 2**31 - 1: 2**31 - 1, 2**31: None, -(2**31) - 1: None, "x": None}
+    documents = [log_document(_ago(minutes=n), n, level="ERROR", line=line) for n, line in enumerate(lines, start=1)]
+    groups = fill(documents).top_errors()
+    assert {group["line"]: group["count"] for group in groups} == {42: 2, -1: 1, 2**31 - 1: 1, None: 3}
+
+
+def test_a_type_too_long_to_be_compared_is_none_and_an_empty_one_is_a_type(fill: Fill) -> None:
+    types = ["e" * 8191, "e" * 8192, "", None, "A"]
+    documents = [log_document(_ago(minutes=1), n, level="ERROR", error_type=one) for n, one in enumerate(types)]
+    groups = fill(documents).top_errors()
+    assert [(group["error_type"], group["count"]) for group in groups] == [
+        (None, 2),
+        ("", 1),
+        ("A", 1),
+        ("e" * 8191, 1),
+    ]
+
+
+def test_the_latest_error_of_a_group_is_the_one_that_searches_show_first(fill: Fill) -> None:
+    documents = [log_document(_ago(minutes=1), n, level="ERROR", message=["é", n]) for n in range(2)]
+    analyzer = fill([*documents, {**log_document(_ago(minutes=1), 3, level="ERROR"), "log_id": None}])
+    (group,) = analyzer.top_errors()
+    assert analyzer.search_errors()[0] == documents[1]
+    assert (group["log_id"], group["message"], group["count"]) == ("00000001", '["é",1]', 3)
+
+
 def test_top_errors_keep_as_many_groups_as_asked_for(fill: Fill) -> None:
     documents = [log_document(_ago(minutes=1), n, level="ERROR", line=n % 20) for n in range(100)]
     assert len(fill(documents).top_errors(size=7)) == 7

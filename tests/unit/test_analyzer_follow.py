@@ -9,12 +9,12 @@ import pytest
 from otel_distro.analyzer.follow import holds
 
 
-@pytest.mark.parametrize("value", ["ERROR", "CRITICAL"])
-def test_a_document_with_one_of_the_texts_is_shown(value: str) -> None:
+@pytest.mark.parametrize("value", ["ERROR", "CRITICAL", ["INFO", "ERROR"], [["ERROR"]]])
+def test_a_document_with_one_of_the_texts_is_shown(value: Any) -> None:
     assert holds({"level": value}, (("level", ("ERROR", "CRITICAL")),))
 
 
-@pytest.mark.parametrize("value", ["error", "ERRORS", None, True, 5, ["ERROR"], {"ERROR": 1}])
+@pytest.mark.parametrize("value", ["error", "ERRORS", None, True, 5, ["INFO", None], {"ERROR": 1}])
 def test_any_other_value_is_not(value: Any) -> None:
     assert not holds({"level": value}, (("level", ("ERROR", "CRITICAL")),))
 
