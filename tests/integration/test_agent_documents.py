@@ -99,6 +99,23 @@ def test_a_tag_with_a_brace_in_its_text_stays_a_tag_by_file_by_tcp_and_by_otlp(a
         assert (document["tags"], document["extra_tags"]) == (["for {shop", "error"], "mine")
 
 
+def test_what_has_to_give_way_takes_the_name_of_no_other_field(agent: Agent) -> None:
+    record = {"message": "x", "tags": {"a": 1}, "extra_tags": "mine", "line": [2], "extra_line": 3}
+    agent.write(line(timestamp=MOMENT, **record, log_id="way-file"))
+    agent.write(line(timestamp="yesterday", extra_timestamp="mine", message="x", log_id="way-time"))
+    assert agent.tcp(line(timestamp=MOMENT, **record, log_id="way-tcp"))
+    assert agent.otlp({"timestamp": MOMENT, **record, "log_id": "way-otlp"})
+    *documents, untimed = stored(agent, "way-file", "way-tcp", "way-otlp", "way-time")
+    for document in documents:
+        assert {name: value for name, value in document.items() if "tags" in name or "line" in name} == {
+            "extra_tags": "mine",
+            "extra_extra_tags": {"a": 1},
+            "extra_line": 3,
+            "extra_extra_line": [2],
+        }
+    assert (untimed["extra_timestamp"], untimed["extra_extra_timestamp"]) == ("mine", "yesterday")
+
+
 def test_a_record_that_comes_by_two_ways_is_stored_once(agent: Agent) -> None:
     agent.write(line(**RECORD, log_id="twice"))
     stored(agent, "twice")
