@@ -56,14 +56,14 @@ def test_a_line_is_given_when_it_is_whole_also_one_that_was_half_at_the_start(pa
     files.close()
 
 
-@pytest.mark.parametrize("begun", ["", "half"], ids=["empty", "half a line"])
+@pytest.mark.parametrize("begun", ["", "half", "\nhalf"], ids=["empty", "half a line", "half a second line"])
 def test_the_first_line_of_a_file_is_given_when_it_is_whole(tmp_path: Path, begun: str) -> None:
     path = tmp_path / "new.log"
     path.write_text(begun)
     _write(tmp_path / "new.log.1", "older")  # an empty file alone is none to look at
     files = FollowedFiles(str(path))
     _write(path, " and half", "next")
-    assert _new(files) == [f"{begun} and half", "next"]
+    assert _new(files) == [f"{begun.strip()} and half", "next"]
     files.close()
 
 
@@ -136,12 +136,13 @@ def test_a_second_copy_that_is_seen_before_its_cut_is_known_though_no_look_was_b
 
 
 def test_a_copy_over_the_copy_before_doubles_nothing(path: Path, files: FollowedFiles) -> None:
-    for number, seen in enumerate([1, 0, 2, 0, 1, 1]):
-        written, found = [f"{number} {line}" for line in range(seen + 1)], []
+    for number, (seen, unseen) in enumerate([(1, 1), (0, 1), (0, 0), (2, 1), (0, 0), (1, 0), (1, 1)]):
+        written, found = [f"{number} {line}" for line in range(seen + unseen)], []
         for line in written[:seen]:
             _write(path, line)
             found += _new(files)
-        _write(path, written[seen])
+        if unseen:
+            _write(path, written[seen])
         shutil.copy(path, path.with_name("app.log.1"))
         path.write_text("")
         assert [*found, *_new(files), *_new(files)] == written
