@@ -38,7 +38,9 @@ class LocalStore:
     so does the half line at the end of a file that is being written. A gzipped file that is cut short or none is a
     `StoreError`; its checksum is not looked at, because DuckDB does not. Questions may be put from several threads and
     after a fork.
-    Memory: about 200 MB for ordinary logs of any size; lines of megabytes are put aside on disk and cost more.
+    Memory: about 200 MB for ordinary logs of any size; documents that an answer has are held up to 512 MB, and beyond
+    that on disk. Lines of megabytes are put aside on disk and cost more, and in groups of errors a message of such
+    files has its first 1,000 characters.
     """
 
     def __init__(self, pattern: str) -> None:
