@@ -57,6 +57,16 @@ def test_the_latest_come_oldest_first_and_never_again() -> None:
     assert _names(followed.new()) == []
 
 
+def test_the_question_for_the_latest_is_ended_where_no_more_of_its_answer_is_read() -> None:
+    server = Server()
+    for number in range(20):
+        server.add(f"{number:02}", number * 100 - 3000)
+    asked: list[Any] = []
+    followed = FollowedDocuments(lambda query: asked.append(server.ask(query)) or asked[-1], (), server.now)  # type: ignore[func-returns-value]
+    assert _names(followed.latest(3)) == ["17", "18", "19"]
+    assert next(asked[0], None) is None
+
+
 def test_nothing_old_is_shown_where_none_is_asked_for() -> None:
     server = Server()
     server.add("old", -1)
