@@ -24,3 +24,5 @@ def test_a_number_counts_as_its_text_and_every_pair_must_hold() -> None:
     assert holds({"user_id": 42, "level": "INFO"}, where)
     assert not holds({"user_id": 42, "level": "ERROR"}, where)
     assert holds({}, ())
+    assert not holds({"user_id": None}, (("user_id", ("None",)),))
+    assert not holds({"user_id": True}, (("user_id", ("True",)),))

@@ -19,6 +19,10 @@ def test_lines_over_the_limit_and_no_others_are_replaced(lines: list[bytes], lim
     assert kept == [line + b"\n" if len(line) <= limit else b"-\n" for line in lines]
 
 
+def test_a_last_line_without_its_end_is_a_line() -> None:
+    assert list(_lines(io.BytesIO(b"a\nbc"), 2)) == [b"a\n", b"bc"]
+
+
 def test_a_stand_in_is_short_has_the_fields_of_queries_and_gives_the_whole_document_back(tmp_path: Path) -> None:
     document = {"timestamp": "2025-03-02", "user_id": ["u"], "line": 7, "message": "m" * 50_000, "extra": ["x"] * 9000}
     short = {"timestamp": "2025-03-01"}
