@@ -35,6 +35,7 @@ def test_a_stand_in_is_short_has_the_fields_of_queries_and_gives_the_whole_docum
     assert first == short == long_lines.whole(first)
     assert len(json.dumps(second)) < 2000
     assert {**document, **second, "message": document["message"]}.items() >= document.items()
+    assert second["message"] == "m" * 1000
     assert long_lines.whole(second) == document
     long_lines.close()
 
