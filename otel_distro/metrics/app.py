@@ -87,9 +87,12 @@ class MetricsApp:
             return
         import asyncio
 
-        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        def given(name: bytes) -> str:
+            # Several headers of a name are one (RFC 9110, section 5.3).
+            return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name)
+
         status, headers, body = await asyncio.to_thread(
-            self._answer, scope["method"], given.get("accept", ""), given.get("authorization", "")
+            self._answer, scope["method"], given(b"accept"), given(b"authorization")
         )
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": status, "headers": encoded})

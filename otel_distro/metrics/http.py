@@ -180,14 +180,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.UNAUTHORIZED, "The page wants credentials.", *challenges)
         elif self.command not in ("GET", "HEAD"):
             self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only.", ("Allow", "GET, HEAD"))
-        elif self.path.partition("?")[0] not in PATHS:
+        elif self._asked_path() not in PATHS:
             self._refuse(HTTPStatus.NOT_FOUND, "The metrics are at /metrics.")
         else:
             return True
         return False
 
+    def _asked_path(self) -> str:
+        """Return the path of the request, which may name the server as well (RFC 9112, section 3.2.2)."""
+        path = self.path.partition("?")[0]
+        scheme, separator, rest = path.partition("://")
+        return "/" + rest.partition("/")[2] if separator and scheme.lower() in ("http", "https") else path
+
+    def _listed(self, name: str) -> str:
+        """Return a header's list; several headers of a name are one (RFC 9110, section 5.3)."""
+        return ",".join(self.headers.get_all(name, ()))
+
     def do_GET(self) -> None:
-        content_type = chosen_format(self.headers.get("Accept", ""))
+        content_type = chosen_format(self._listed("Accept"))
         coding = []
         self._client.pause()
         try:
@@ -199,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
                 HTTPStatus.INTERNAL_SERVER_ERROR, "The page could not be made; the application's log says why."
             )
             return
-        if _takes_gzip(self.headers.get("Accept-Encoding", "")):
+        if _takes_gzip(self._listed("Accept-Encoding")):
             body = gzip.compress(body, compresslevel=1)
             coding = [("Content-Encoding", "gzip")]
         self._client.renew()

@@ -114,9 +114,12 @@ class _Rest:
 
 
 def chosen_format(accept: str) -> str:
-    """Return the content type that an `Accept` header asks for: OpenMetrics where it is preferred, else text."""
+    """Return the content type that an `Accept` header asks for: OpenMetrics where it is preferred, else text.
+
+    Several such headers are one, joined by commas (RFC 9110, section 5.3).
+    """
     best = {TEXT: 0.0, OPENMETRICS: 0.0}
-    for item in accept.split(","):
+    for item in accept.lower().split(","):
         media, *parameters = (part.strip() for part in item.split(";"))
         options = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
         try:

@@ -22,7 +22,9 @@ from tests.meters import reading
 from tests.processes import AppProcess
 
 
-def asgi(app: MetricsApp, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def asgi(
+    app: MetricsApp, method: str = "GET", *more: tuple[str, str], **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     """Call an ASGI application once; return status, headers and body."""
     sent: list[Any] = []
 
@@ -33,7 +35,7 @@ def asgi(app: MetricsApp, method: str = "GET", **headers: str) -> tuple[int, dic
         async def send(message: Any) -> None:
             sent.append(message)
 
-        given = [(name.encode(), value.encode()) for name, value in headers.items()]
+        given = [(name.encode(), value.encode()) for name, value in (*more, *headers.items())]
         await app({"type": "http", "method": method, "path": "/", "headers": given}, receive, send)
 
     asyncio.run(call())
@@ -63,6 +65,7 @@ def test_openmetrics_is_shown_to_who_asks_for_it() -> None:
     accept = "application/openmetrics-text"
     assert Client(app).get("/", headers={"Accept": accept}).headers["Content-Type"] == OPENMETRICS
     assert asgi(app, accept=accept)[1]["content-type"] == OPENMETRICS
+    assert asgi(app, "GET", ("accept", accept), accept="text/plain;q=0.5")[1]["content-type"] == OPENMETRICS
 
 
 def test_head_has_no_body_and_other_methods_are_refused() -> None:

@@ -50,6 +50,29 @@ def test_the_page_is_served_on_both_of_its_paths(server: MetricsServer) -> None:
         assert (answer.status, answer.body, answer.headers["content-type"]) == (200, BODY, TEXT)
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://shop.internal:9464/metrics", b"200"),
+        (b"HTTP://[::1]/metrics?x=http://y/z", b"200"),
+        (b"https://shop.internal", b"200"),
+        (b"http://shop.internal?x", b"200"),
+        (b"http://metrics/else", b"404"),
+        (b"ftp://shop.internal/metrics", b"404"),
+        (b"/else?http://shop.internal/metrics", b"404"),
+    ],
+)
+def test_a_request_may_name_the_server_before_the_path(server: MetricsServer, target: bytes, status: bytes) -> None:
+    assert raw(server, b"GET %s HTTP/1.1\r\nHost: shop.internal\r\n\r\n" % target).split()[1] == status
+
+
+def test_several_headers_of_a_name_are_one_list(server: MetricsServer) -> None:
+    head = b"Accept: text/plain;q=0.5\r\nAccept: application/openmetrics-text\r\n"
+    answer = raw(server, b"GET / HTTP/1.1\r\n" + head + b"Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n\r\n")
+    assert f"\r\nContent-Type: {OPENMETRICS}\r\n".encode() in answer
+    assert b"\r\nContent-Encoding: gzip\r\n" in answer
+
+
 def test_the_url_is_one_that_answers(server: MetricsServer) -> None:
     assert server.url == f"http://localhost:{server.port}/metrics"
     assert request(server.url).body == BODY

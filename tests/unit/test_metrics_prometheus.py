@@ -444,6 +444,7 @@ def test_a_label_that_the_samples_of_a_distribution_have_themselves_is_shown_und
         ("text/html,*/*;q=0.8", TEXT),
         ("application/openmetrics-text; version=1.0.0", OPENMETRICS),
         ("application/openmetrics-text", OPENMETRICS),
+        ("Application/OpenMetrics-Text;Q=0.9,TEXT/PLAIN;q=0.5", OPENMETRICS),
         # Prometheus 2.42
         (
             (
