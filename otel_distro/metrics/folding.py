@@ -12,6 +12,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from typing import Final, TypeAlias
 
 from otel_distro.metrics import streams
@@ -150,7 +151,8 @@ def _add(sums: _Sums, stream: Stream, labels: Labels, cells: list[float]) -> Non
     if before is None:
         sums[stream, labels] = _Lasting(cells, [cells[0]])
     elif stream.kind == streams.GAUGE:
-        if cells[1] >= before.cells[1]:
+        now = time()
+        if streams.rank(cells[1], now) >= streams.rank(before.cells[1], now):
             sums[stream, labels] = _Lasting(cells, [cells[0]])
     else:
         before.values.append(cells[0])

@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 from pathlib import Path
+from time import time
 from typing import Any, Final
 
 from otel_distro.metrics import streams
@@ -212,6 +213,7 @@ class Merger:
         if alive:
             self._living.update(source.streams())
         reading = self._reading
+        now = time()  # after the words were read, none of which is of later then
         for part in source.parts:
             kind, first, total = part.kind, part.first, part.total
             if kind in _DISTRIBUTIONS:
@@ -219,7 +221,7 @@ class Merger:
             elif kind in GAUGES:
                 lasts = kind == streams.GAUGE and part.rule in ("", MOST_RECENT)
                 if words[first + 1] and (alive or lasts):
-                    total.add_gauge(reading, part.rule, words[first], words[first + 1])
+                    total.add_gauge(reading, part.rule, words[first], streams.rank(words[first + 1], now))
             elif (alive or kind == streams.OBSERVED_COUNTER) and (kind == streams.UP_DOWN or words[first + 1]):
                 total.begin(reading)
                 total.values.append(words[first])

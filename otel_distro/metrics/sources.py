@@ -62,7 +62,7 @@ class Total:
         self.values.append(words[first])
 
     def add_gauge(self, reading: int, rule: str, value: float, time: float) -> None:
-        """Let one process's value of a gauge, set at `time`, count by the gauge's rule."""
+        """Let one process's value of a gauge, whose `time` is its rank by age, count by the gauge's rule."""
         if self.begin(reading):
             self.cells[0], self.time = value, time
         elif rule == "sum":

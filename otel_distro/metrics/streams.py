@@ -52,6 +52,8 @@ POWERS: Final = tuple(2.0**exponent for exponent in range(LEAST_EXPONENT, GREATE
 # Zero and less, each power, and more than the greatest.
 _EXPONENTIAL_BUCKETS: Final = 1 + len(POWERS) + 1
 
+_EVER: Final = 1e12  # seconds
+
 # Value, time, the two halves of the trace id, the span id.
 EXEMPLAR_CELLS: Final = 5
 
@@ -170,6 +172,14 @@ def _guarded(write: Write) -> Write:
             write(amount)
 
     return locked
+
+
+def rank(moment: float, now: float) -> float:
+    """Return what orders the values of a gauge by the times of their setting, the latest last.
+
+    A time that is still to come is of before the clock was set back, and so the oldest.
+    """
+    return moment if moment <= now else moment - _EVER
 
 
 def bucket_of(stream: Stream, amount: float) -> int:

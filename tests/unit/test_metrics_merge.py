@@ -125,6 +125,34 @@ def test_a_set_gauge_follows_its_rule(rule: str, before: float, after: float, tm
         worker.die()
 
 
+def test_what_a_gauge_was_set_to_before_the_clock_was_set_back_is_older_than_what_came_since(tmp_path: Path) -> None:
+    ahead = 4e9  # in 2096
+    workers = [Worker(tmp_path, f"{number}-x") for number in range(4)]
+    for worker, value, moment in zip(workers, (1, 2, 3, 4), (10.0, ahead, ahead - 1, ahead - 2), strict=True):
+        worker.put(GAUGE, [value, moment])
+    reader = merger(tmp_path)
+    assert samples(reader)["level", ()] == 1
+    workers[0].die()
+    for _ in range(3):
+        assert samples(reader)["level", ()] == 1
+    for worker in workers[1:]:
+        worker.die()
+    for _ in range(3):  # folded by now
+        assert samples(merger(tmp_path))["level", ()] == 1
+
+
+def test_of_what_a_gauge_was_set_to_before_the_clock_was_set_back_the_last_stands(tmp_path: Path) -> None:
+    ahead = 4e9  # in 2096
+    workers = [Worker(tmp_path, f"{number}-x") for number in range(3)]
+    for worker, value, moment in zip(workers, (1, 2, 3), (ahead, ahead + 2, ahead + 1), strict=True):
+        worker.put(GAUGE, [value, moment])
+    assert samples(merger(tmp_path))["level", ()] == 2
+    for worker in workers:
+        worker.die()
+    for _ in range(2):
+        assert samples(merger(tmp_path))["level", ()] == 2
+
+
 def test_a_gauge_by_the_rule_each_is_shown_for_every_living_process(tmp_path: Path) -> None:
     one, two = Worker(tmp_path, "11-x"), Worker(tmp_path, "12-x")
     one.record(GAUGE, 1)
