@@ -75,7 +75,7 @@ class Attempts:
     def relax(self) -> None:
         """Let the exporter wait as long as it likes again."""
         self._deadline = float("inf")
-        self._pause.hurried = False
+        self._pause.relax()
 
     def _within(self, timeout: float | None) -> float | None:
         left = self._deadline - monotonic()
@@ -179,6 +179,10 @@ class _Pause:
     def hurry(self) -> None:
         self.hurried = True
         self._ring()
+
+    def relax(self) -> None:
+        self.hurried = False
+        self._bell.acquire(blocking=False)  # what has rung for nobody, else the next wait would be none
 
     def set(self) -> None:
         self._set = True
