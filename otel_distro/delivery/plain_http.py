@@ -117,7 +117,7 @@ class PlainTransport:
         connection.request(method, path, data, headers)
         answer = connection.getresponse()
         body = answer.read(_ANSWER_LIMIT)
-        if answer.will_close or not answer.isclosed():
+        if not answer.isclosed():
             self._drop()
         return PlainResult(answer.status, answer.reason, headers=answer.headers, body=body)
 

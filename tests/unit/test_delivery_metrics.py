@@ -6,8 +6,9 @@ import os
 import threading
 from typing import Any
 
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.metrics import Counter, MeterProvider, UpDownCounter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
+from opentelemetry.sdk.metrics.view import DropAggregation
 
 from otel_distro.delivery.metrics import PeriodicReader
 from otel_distro.delivery.sender import Sender
@@ -80,7 +81,7 @@ def test_an_exporter_that_hangs_does_not_hold_the_end_and_its_points_are_counted
     reader, counter, provider = reader_of(exporter, limit=0.2)
     counter.add(1)
     provider.shutdown()
-    assert reader.ledger.dropped == 1
+    assert (reader.ledger.dropped, reader.ledger.why) == (1, "no answer in time")
     exporter.gate.set()
     reader._worker.join(10)
     assert reader.ledger.dropped == 1
@@ -95,4 +96,28 @@ def test_a_forked_child_sends_by_itself() -> None:
         provider.force_flush()
         os._exit(0 if exporter.values else 1)
     assert os.waitpid(child, 0)[1] == 0
+    provider.shutdown()
+
+
+def test_who_flushes_or_ends_it_gives_the_time_in_milliseconds() -> None:
+    exporter = Exporter()
+    exporter.gate.clear()
+    reader, counter, _ = reader_of(exporter)
+    counter.add(1)
+    assert not reader.force_flush(10)
+    reader.shutdown(10)
+    assert reader.ledger.dropped == 1
+    exporter.gate.set()
+
+
+def test_an_exporter_says_which_temporality_and_aggregation_it_wants() -> None:
+    exporter: Any = Exporter()
+    exporter._preferred_temporality = {Counter: AggregationTemporality.DELTA}
+    exporter._preferred_aggregation = {UpDownCounter: DropAggregation()}
+    _, counter, provider = reader_of(exporter)
+    provider.get_meter("test").create_up_down_counter("waiting").add(5)
+    for amount in (1, 2):
+        counter.add(amount)
+        provider.force_flush()
+    assert exporter.values == [[1], [2]]
     provider.shutdown()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from otel_distro.delivery import plain_http
 from otel_distro.delivery.plain_http import PlainResult, PlainTransport, is_plain
 
 
@@ -87,7 +88,11 @@ def test_requests_go_over_one_connection_as_they_are(server: Server) -> None:
     for number in range(3):
         result = post(transport, f"{server.url}/v1/traces?a=b", b"data %d" % number)
         assert (result.status_code, result.reason, result.error, result.content()) == (200, "OK", None, b"xx")
-    transport.close()
+    connection: Any = transport._connection
+    assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    for _ in range(2):
+        transport.close()
+    assert connection.sock is None
     assert len({connection for connection, *_ in server.got}) == 1
     assert [(path, body) for _, path, _, body in server.got] == [("/v1/traces?a=b", b"data %d" % n) for n in range(3)]
     assert all(headers["content-type"] == "application/x-protobuf" for _, _, headers, _ in server.got)
@@ -144,6 +149,27 @@ def test_what_does_not_answer_is_a_connection_error(server: Server) -> None:
     assert post(transport, server.url).status_code == 200
 
 
+def test_each_request_has_its_own_time_on_a_connection_that_stays(server: Server) -> None:
+    transport = PlainTransport()
+    assert transport.request("POST", server.url, data=b"x", timeout=None).status_code == 200
+    server.gate.clear()
+    assert isinstance(post(transport, server.url, timeout=0.1).error, TimeoutError)
+    server.gate.set()
+
+
+def test_an_endpoint_without_a_port_is_asked_at_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def nowhere(*place: Any) -> list[Any]:
+        asked.append(place[:2])
+        return []
+
+    monkeypatch.setattr(plain_http, "getaddrinfo", nowhere)
+    for place in ("collector", "[::1]"):
+        assert str(post(PlainTransport(), f"http://{place}/v1/traces").error).endswith("has no address")
+    assert asked == [("collector", 80), ("::1", 80)]
+
+
 def test_a_header_that_cannot_be_sent_is_an_error_and_no_connection_s() -> None:
     transport = PlainTransport()
     result = transport.request("POST", "http://127.0.0.1:1/", headers={"a": "b\r\nc: d"}, data=b"")
@@ -162,6 +188,24 @@ def test_what_is_closed_in_the_middle_of_a_request_ends_it_first(server: Server)
     server.gate.set()
     thread.join(20)
     assert results[0].status_code == 200
+
+
+def test_what_is_closed_while_a_request_is_being_sent_sends_it_first() -> None:
+    transport, results = PlainTransport(), list[PlainResult]()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        thread = threading.Thread(target=lambda: results.append(post(transport, url, b"x" * (1 << 24), 60)))
+        thread.start()
+        connection, _ = listening.accept()
+        got = len(connection.recv(1))  # more than any buffer holds is still to come
+        transport.close()
+        while got < 1 << 24:
+            got += len(connection.recv(1 << 20))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        thread.join(60)
+        connection.close()
+    assert results[0].status_code == 200
+    assert transport._connection is None
 
 
 @pytest.fixture
