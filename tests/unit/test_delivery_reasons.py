@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 import sys
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from requests.exceptions import ReadTimeout
 
 from otel_distro.delivery.attempts import Attempts
-from otel_distro.delivery.plain_http import PlainTransport
-from otel_distro.delivery.reasons import Reasons
+from otel_distro.delivery.plain_http import PlainResult, PlainTransport
+from otel_distro.delivery.reasons import Reasons, elsewhere, place_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,9 @@ from otel_distro.delivery.reasons import Reasons
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (TimeoutError(), "no answer in time"),
         (ValueError("a\nb"), "ValueError: a b"),
-        (RuntimeError("x" * 300), "RuntimeError: " + "x" * 183 + "..."),
+        (ReadTimeout("read timed out"), "no answer in time"),
+        (RuntimeError("x" * 186), "RuntimeError: " + "x" * 186),
+        (RuntimeError("x" * 187), "RuntimeError: " + "x" * 183 + "..."),
         (None, "no answer"),
     ],
 )
@@ -34,6 +38,12 @@ def test_the_cause_of_the_cause_says_more() -> None:
     error = RuntimeError("a long story")
     error.__cause__ = ConnectionRefusedError(111, "Connection refused")
     assert Reasons(object()).of(error) == "Connection refused"
+
+
+def test_an_error_that_is_its_own_cause_is_said() -> None:
+    error = RuntimeError("round and round")
+    error.__cause__ = error
+    assert Reasons(object()).of(error) == "RuntimeError: round and round"
 
 
 def test_tls_that_gevent_broke_is_said_with_the_variable_that_has_it_come_first(
@@ -78,3 +88,21 @@ def test_what_others_say_is_told_without_headers_and_without_what_an_endpoint_ha
     error = RuntimeError("no way to http://user:hunter2@a:4318/v1/traces?key=hunter2 with 'Basic hun\\nter2'")
     said = "RuntimeError: no way to http://[redacted]@a:4318/v1/traces?[redacted] with '[redacted]'"
     assert Reasons(exporter).of(error) == said
+
+
+def test_headers_that_are_no_secrets_may_stand_in_what_is_told() -> None:
+    headers = (("Content-Type", "application/x-protobuf"), ("content-encoding", "deflate"), ("User-Agent", "agent/1.0"))
+    exporter = SimpleNamespace(_headers=(*headers, ("x-api-key", "hunter2")))
+    said = "no application/x-protobuf in deflate from agent/1.0 with "
+    assert Reasons(exporter).short(said + "hunter2") == said + "[redacted]"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Location": "/here"}, {"Location": "http://[::1"}, {"Location": 308}])
+def test_a_redirection_that_leads_nowhere_is_said_without_a_place(headers: Any) -> None:
+    assert elsewhere(PlainResult(308, headers=headers)) == ""
+
+
+@pytest.mark.parametrize("place", ["collector", "collector:4318", "[::1]", "[::1]:4318"])
+@pytest.mark.parametrize("way", ["http://{}/v1/traces", "{}", "http://user:pass:word@{}"])
+def test_the_place_of_an_endpoint_is_its_host_and_port(place: str, way: str) -> None:
+    assert place_of(way.format(place)) == place
