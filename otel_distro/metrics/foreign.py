@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from otel_distro.settings import Settings
+
+_logger = logging.getLogger(__name__)
 
 
 class DefaultRegistry:
@@ -29,14 +32,25 @@ class DefaultRegistry:
 
 
 def registries_of(settings: Settings) -> Iterable[Any]:
-    """Return the registries whose metrics belong on the page; in prometheus_client's process mode that of its files."""
+    """Return the registries whose metrics belong on the page; in prometheus_client's process mode that of its files.
+
+    A folder that is none is one warning, and no registry.
+    """
     if not settings.prometheus_multiproc_dir:
         return DefaultRegistry()
     from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=settings.prometheus_multiproc_dir)  # type: ignore[no-untyped-call]
+    try:
+        MultiProcessCollector(registry, path=settings.prometheus_multiproc_dir)  # type: ignore[no-untyped-call]
+    except ValueError:
+        _logger.warning(
+            "metrics of prometheus_client are left out: PROMETHEUS_MULTIPROC_DIR=%s is no folder; "
+            "make it before the service starts",
+            settings.prometheus_multiproc_dir,
+        )
+        return ()
     return (registry,)
 
 

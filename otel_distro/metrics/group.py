@@ -85,7 +85,8 @@ def join(settings: Settings, host: str, port: int) -> Group | None:
         inherited = Path(settings.group_dir) if settings.group_dir else None
         return (_inherited_group(inherited, identity) if inherited else None) or _own_group(identity)
     except OSError as error:
-        where = f"OTEL_DISTRO_PROMETHEUS_DIR={named}" if named else error.filename or "a folder for shared metrics"
+        variable = "OTEL_DISTRO_PROMETHEUS_DIR" if settings.prometheus_dir else "PROMETHEUS_MULTIPROC_DIR"
+        where = f"{variable}={named}" if named else error.filename or "a folder for shared metrics"
         _logger.warning(
             "metrics are not shared between processes: %s: %s; name a folder that this process may write to by "
             "OTEL_DISTRO_PROMETHEUS_DIR",

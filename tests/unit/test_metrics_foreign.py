@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from otel_distro.internals import renew_meter_locks
-from otel_distro.metrics.foreign import DefaultRegistry, renew_locks
+from otel_distro.metrics.foreign import DefaultRegistry, registries_of, renew_locks
 from otel_distro.metrics.reader import PrometheusReader
+from otel_distro.settings import Settings
 from tests.shared_metrics import in_child
 
 
@@ -135,3 +138,32 @@ def test_a_lock_of_either_kind_is_replaced_by_a_free_one_of_its_kind(kind: Any) 
     renew_locks(registry)
     assert type(registry._lock) is type(held)
     assert registry._lock is not held
+
+
+COUNTED = """
+import prometheus_client
+prometheus_client.Counter("jobs", "").inc(2)
+"""
+
+
+def test_in_the_process_mode_of_the_library_the_page_shows_what_its_files_say(tmp_path: Path) -> None:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", COUNTED], check=True, env=environment)
+    reader = PrometheusReader(registries=registries_of(Settings.from_environ(environment)))
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    assert b"jobs_total 4.0\n" in reader.page()
+    provider.shutdown()
+
+
+def test_a_folder_of_the_library_that_is_none_costs_its_metrics_alone_and_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = str(tmp_path / "none")
+    reader = PrometheusReader(registries=registries_of(Settings.from_environ({"PROMETHEUS_MULTIPROC_DIR": named})))
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    provider.get_meter("a").create_counter("hits").add(3)
+    assert b"hits_total 3\n" in reader.page()
+    (message,) = caplog.messages
+    assert f"PROMETHEUS_MULTIPROC_DIR={named} is no folder" in message
+    provider.shutdown()

@@ -246,14 +246,15 @@ def test_without_memory_folders_the_groups_are_among_the_temporary_files(
     assert members().folder.parent == tmp_path / f"otel-distro-{os.getuid()}"
 
 
+@pytest.mark.parametrize("variable", ["OTEL_DISTRO_PROMETHEUS_DIR", "PROMETHEUS_MULTIPROC_DIR"])
 def test_a_folder_that_cannot_be_had_is_one_warning_that_names_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    variable: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
     named = str(tmp_path / "file" / "metrics")
-    assert groups.join(Settings.from_environ({"OTEL_DISTRO_PROMETHEUS_DIR": named}), "localhost", 9464) is None
+    assert groups.join(Settings.from_environ({variable: named}), "localhost", 9464) is None
     assert len(caplog.messages) == 1
-    assert f"OTEL_DISTRO_PROMETHEUS_DIR={named}" in caplog.messages[0]
+    assert f": {variable}={named}: " in caplog.messages[0]
 
 
 def test_a_named_folder_that_takes_no_file_is_one_warning(
