@@ -78,6 +78,7 @@ def test_each_token_gets_in(tmp_path: Path) -> None:
         "Bearer old",
         "Bearer old.token new-token=",
         "old.token",
+        "Token old.token",
         basic("a", "old.token"),
     ):
         assert not access.allows(wrong)

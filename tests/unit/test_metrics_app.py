@@ -129,6 +129,23 @@ def test_paths_below_it_that_a_client_makes_up_are_no_endpoints_of_their_own() -
     assert found.value("http_requests", method="GET", endpoint="(unmatched)", status="200") == 46
 
 
+@pytest.mark.parametrize(
+    ("environ", "route"),
+    [
+        ({}, "/"),
+        ({"PATH_INFO": "/"}, "/"),
+        ({"SCRIPT_NAME": "/metrics"}, "/metrics"),
+        ({"SCRIPT_NAME": "/metrics", "PATH_INFO": "/"}, "/metrics/"),
+    ],
+)
+def test_it_names_its_path_where_a_server_leaves_out_what_is_empty(environ: dict[str, str], route: str) -> None:
+    said: list[Any] = []
+    app = otel_distro.metrics_app()
+    asked: dict[str, Any] = {"REQUEST_METHOD": "GET", **environ}
+    app(asked, lambda status, headers: said.extend((status, dict(headers)["Cache-Control"])))
+    assert (asked["otel_distro.route"], app._paths, said) == (route, set(), ["200 OK", "no-store"])
+
+
 def test_with_the_sdk_disabled_the_page_is_empty_and_nothing_is_made_or_said() -> None:
     program = (
         "import otel_distro\n"

@@ -26,9 +26,11 @@ def seat(tmp_path: Path) -> Iterator[Seat]:
 def test_one_has_the_seat_and_keeps_it(seat: Seat, tmp_path: Path) -> None:
     other = Seat(tmp_path, "port-8000")
     assert seat.take()
+    opened = len(os.listdir("/dev/fd"))
     for _ in range(3):
         assert not other.take()
         assert seat.take()
+    assert len(os.listdir("/dev/fd")) == opened
 
 
 def test_who_leaves_makes_room(seat: Seat, tmp_path: Path) -> None:
@@ -168,6 +170,7 @@ def test_starting_again_and_again_makes_one_thread_and_stopping_leaves_none() ->
 def test_a_ticker_that_is_started_right_after_its_stop_runs() -> None:
     ticks: list[int] = []
     ticker = Ticker(lambda: ticks.append(1), 0.01)
+    ticker.stop()
     ticker.start()
     ticker.stop()
     ticker.start()

@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from otel_distro.internals import renew_meter_locks
-from otel_distro.metrics.foreign import DefaultRegistry, registries_of, renew_locks
+from otel_distro.metrics.foreign import DefaultRegistry, after_fork, registries_of, renew_locks
 from otel_distro.metrics.reader import PrometheusReader
 from otel_distro.settings import Settings
 from tests.shared_metrics import in_child
@@ -91,6 +91,18 @@ def test_a_child_gets_meters_and_instruments_whatever_a_thread_of_the_parent_was
     with _held(provider._meter_lock, meter._instrument_registration_lock):
         in_child(make)
     provider.shutdown()
+
+
+def test_a_child_has_a_free_lock_of_the_librarys_own_registry() -> None:
+    registry = DefaultRegistry()
+    (default,) = registry
+
+    def page() -> None:
+        after_fork(registry)
+        assert default._lock.acquire(timeout=30)
+
+    with _held(default._lock):
+        in_child(page)
 
 
 @pytest.mark.parametrize("registry", [object(), CollectorRegistry()])

@@ -269,6 +269,20 @@ def test_a_histogram_that_is_named_as_a_counter_is_scraped_is_left_out(
     assert "'jobs_total' would show as jobs_total, which is the name of jobs" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("bounds", "suffixes"), [([1.0], ("", "_bucket", "_count", "_sum")), ([], ("", "_count", "_sum"))]
+)
+def test_a_gauge_that_is_named_as_a_part_of_a_distribution_is_left_out(
+    page: Page, bounds: list[float], suffixes: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    page.meter.create_histogram("wait", explicit_bucket_boundaries_advisory=bounds).record(1)
+    before = page.samples()
+    for suffix in suffixes:
+        page.meter.create_gauge(f"wait{suffix}").set(9)
+    assert page.samples() == before
+    assert len(caplog.messages) == len(suffixes)
+
+
 def test_a_sum_that_is_no_counter_is_no_part_of_openmetrics() -> None:
     views = tuple(View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation((2.0,))) for name in "ab")
     page = Page(views=views)

@@ -40,6 +40,14 @@ def test_a_sum_has_one_cell(kind: str) -> None:
     assert list(_written(_stream(kind), [1, 2.5, 0])) == [3.5]
 
 
+@pytest.mark.parametrize("kind", [streams.COUNTER, streams.HISTOGRAM, streams.EXPONENTIAL, streams.GAUGE])
+def test_a_build_without_a_global_lock_writes_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list(_written(_stream(kind), [1, 2.5, 0]))
+    monkeypatch.setattr(streams, "GIL", False)
+    monkeypatch.setattr(streams, "time", lambda: made[-1])
+    assert list(_written(_stream(kind), [1, 2.5, 0])) == made
+
+
 def test_an_up_down_counter_goes_below_zero() -> None:
     assert list(_written(_stream(streams.UP_DOWN), [1, -3])) == [-2]
 
