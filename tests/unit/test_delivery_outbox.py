@@ -216,6 +216,21 @@ def test_after_an_end_that_is_none_it_goes_on() -> None:
     assert exporter.items == [1, 2]
 
 
+def test_what_is_given_up_takes_no_room_any_more() -> None:
+    exporter = Exporter()
+    exporter.gate.clear()
+    outbox = outbox_of(exporter, batch=50, capacity=100, size=WAITING_LIMIT // 3, small=int)
+    outbox.put("0")
+    wait_until(lambda: exporter.entered, what="its way to the exporter")
+    outbox.put("1")
+    outbox.put("2")
+    outbox.hurry(monotonic())
+    outbox.wait(monotonic())
+    assert (outbox.ledger.dropped, outbox._bytes) == (3, 0)
+    exporter.gate.set()
+    outbox.end()
+
+
 def test_a_request_does_not_become_larger_than_receivers_take() -> None:
     exporter = Exporter()
     outbox = outbox_of(exporter, batch=100, capacity=100, size=REQUEST_LIMIT // 4)

@@ -57,7 +57,10 @@ def test_an_answer_of_any_exporter_is_understood(answer: Any, attempt: Attempt) 
 
 
 def test_lines_of_attempts_are_not_logged_but_all_others(caplog: pytest.LogCaptureFixture) -> None:
-    for line in ("Transient error %s", "Failed to export batch", "certificate file not found"):
+    for line in (
+        *("Transient error %s", "Failed to export batch", "Failed to encode the batch"),
+        *("Shutdown in progress", "Exporter already shutdown", "certificate file not found"),
+    ):
         Sender("logs", Exporter(Success(), line)).send([1])
     logging.getLogger(__name__).warning("Failed to export by somebody else")
     assert caplog.messages == ["certificate file not found", "Failed to export by somebody else"]
@@ -67,3 +70,38 @@ def test_no_more_can_be_rejected_than_was_sent_whatever_a_receiver_says() -> Non
     sender = Sender("logs", Exporter(Success()))
     sender.note(5, Attempt(True, "no", rejected=10**9))
     assert sender.ledger.dropped == 5
+
+
+@pytest.mark.parametrize(
+    ("last", "answer", "attempt"),
+    [
+        (Attempt(True, "one too many", rejected=1), Success(), Attempt(True, "one too many", rejected=1)),
+        (Attempt(False, "308 Permanent Redirect"), Success(), Attempt(False, "308 Permanent Redirect")),
+        (Attempt(False, "503 Busy", again=True), Failure(), Attempt(False, "503 Busy", again=True)),
+        (Attempt(True), Failure(), Attempt(False, "the exporter gave it up")),
+    ],
+)
+def test_what_is_known_of_the_last_request_goes_before_what_an_exporter_says(
+    last: Attempt, answer: Any, attempt: Attempt
+) -> None:
+    class Watched(Exporter):
+        def export(self, batch: Any) -> Any:
+            sender._attempts.last = last
+            return super().export(batch)
+
+    sender = Sender("logs", Watched(answer))
+    assert sender.send([1]) == attempt
+
+
+def test_nothing_is_known_by_a_request_of_another_batch() -> None:
+    sender = Sender("logs", Exporter(Failure()))
+    sender._attempts.last = Attempt(False, "503 Busy", again=True)
+    assert sender.send([1]) == Attempt(False, "the exporter gave it up")
+
+
+def test_what_is_on_its_way_waits_for_an_answer_or_has_failed_before() -> None:
+    sender = Sender("logs", Exporter(Success()))
+    for last, why in ((None, "no answer in time"), (Attempt(True), "no answer in time"), (Attempt(False, "x"), "x")):
+        sender._why, sender._attempts.last = "no answer in time", last
+        sender.explain()
+        assert sender.ledger.why == why

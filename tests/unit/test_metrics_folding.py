@@ -68,6 +68,16 @@ def test_a_thousand_ended_processes_become_one_file_and_the_page_stays_the_same(
     assert (tmp_path / FOLDED).stat().st_size < 200_000
 
 
+def test_sums_beyond_the_largest_number_are_folded_as_they_stand_on_the_page(tmp_path: Path) -> None:
+    for number in range(3):
+        _dead(tmp_path, f"{number}-dead", 1.7e308)
+    for _ in range(2):
+        fold(tmp_path)
+        assert _files(tmp_path) == [FOLDED]
+        assert samples(merger(tmp_path))["hits_total", ()] == math.inf
+        _dead(tmp_path, "3-dead", 1.7e308)
+
+
 def test_the_living_are_not_folded(tmp_path: Path) -> None:
     worker = Worker(tmp_path, "1-alive")
     worker.record(COUNTER, 5)
