@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from otel_distro.delivery.outbox import REQUEST_LIMIT, WAITING_LIMIT, Batching, Outbox, SpanOutbox
+from otel_distro.delivery.outbox import REQUEST_LIMIT, WAITING_LIMIT, Batching, LogOutbox, Outbox, SpanOutbox
 from otel_distro.delivery.sender import Sender
 from tests.support import wait_until
 
@@ -288,3 +288,17 @@ def test_only_sampled_spans_are_sent(sampled: bool) -> None:
     provider.force_flush()
     provider.shutdown()
     assert len(exporter.items) == sampled
+
+
+@pytest.mark.parametrize("kind", [SpanOutbox, lambda outbox: LogOutbox(outbox, object)], ids=["spans", "logs"])
+def test_a_provider_flushes_in_milliseconds_and_ends_what_it_has_sent_by(kind: Any) -> None:
+    exporter = Exporter()
+    exporter.gate.clear()
+    outbox = outbox_of(exporter)
+    outbox.put(1)
+    processor = kind(outbox)
+    assert not processor.force_flush(10)
+    exporter.gate.set()
+    assert processor.force_flush(60_000)
+    processor.shutdown()
+    assert (exporter.items, exporter.ended) == ([1], True)

@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -48,8 +49,10 @@ def test_cpu_memory_files_and_collections_are_those_of_the_system(page: Page) ->
     values = page.values()
     after = os.times()
     assert before.user + before.system <= values["process_cpu_seconds_total"] <= after.user + after.system
-    resident = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")  # noqa: SIM115
+    statm = Path("/proc/self/statm").read_text().split()
+    virtual, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in statm[:2])
     assert values["process_resident_memory_bytes"] == pytest.approx(resident, rel=0.1)
+    assert values["process_virtual_memory_bytes"] == pytest.approx(virtual, rel=0.03)
     assert values["process_open_fds"] == pytest.approx(len(os.listdir("/proc/self/fd")), abs=3)
     assert values["python_threads"] >= 1
     collections = values["python_gc_collections_total,2"]
@@ -72,6 +75,26 @@ def test_busy_time_goes_on_counting(page: Page) -> None:
     while time.process_time() < until:
         pass
     assert page.values()["process_cpu_seconds_total"] > first
+
+
+def test_a_forked_child_shows_its_own_overflows_alone(page: Page) -> None:
+    observe_limits(page.meter, page.reader)
+    jobs = page.meter.create_counter("jobs")
+
+    def overflows() -> float | None:
+        return page.values().get("otel_distro_series_overflows_total,jobs")
+
+    def child() -> None:
+        page.reader.after_fork()
+        assert overflows() is None
+        for number in range(4):
+            jobs.add(1, {"job": number})
+        assert overflows() == 1
+
+    for number in range(5):
+        jobs.add(1, {"job": number})
+    assert overflows() == 2
+    in_child(child)
 
 
 def test_a_forked_child_does_not_count_what_its_parent_had() -> None:
