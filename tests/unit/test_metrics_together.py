@@ -81,8 +81,8 @@ answered = st.tuples(
 def test_the_page_shows_what_it_shows_of_the_four_recorded_one_by_one(requests: list[Any]) -> None:
     together, apart = shop(), shop()
     for method, endpoint, status, seconds, size in requests:
-        for one in (together, apart):
-            one.active.add(1)
+        together.answers.started()
+        apart.active.add(1)
         together.answers.record(method, endpoint, status, seconds, size)
         labels = {"method": method, "endpoint": endpoint}
         apart.active.add(-1)
@@ -105,10 +105,12 @@ def test_what_views_have_changed_is_recorded_as_they_say(view: View) -> None:
     changed = shop(view)
     labels = {"method": "GET", "endpoint": "/"}
     for _ in range(5):
+        changed.answers.started()
         changed.answers.record("GET", "/", 200, 0.5, 10)
     seen = changed.lines()
     other = shop(view)
     for _ in range(5):
+        other.active.add(1)
         other.active.add(-1)
         other.duration.record(0.5, labels)
         other.size.record(10, labels)
@@ -122,13 +124,28 @@ def test_a_reader_that_comes_later_gets_all_from_then_on_and_the_page_goes_on() 
     assert found.answers._found
     memory = InMemoryMetricReader()
     found.provider.add_metric_reader(memory)
+    found.answers.started()
     for _ in range(5):
         found.answers.record("GET", "/", 200, 0.5, 10)
     points = points_of(memory)
-    assert (points["active"].value, points["requests"].value) == (-5, 5)
+    assert (points["active"].value, points["requests"].value) == (-4, 5)
     assert (points["took"].count, points["size"].sum) == (5, 50)
     assert 'requests_total{endpoint="/",method="GET",status="200"} 6' in found.lines()
     assert not found.answers._found, "two readers are more than cells"
+
+
+def test_a_meter_that_is_turned_off_counts_no_request_until_it_is_on_again() -> None:
+    found = shop()
+    config: Any = type(found.active._meter_config._config)
+    for enabled in (True, False, True):
+        found.provider._set_meter_configurator(
+            meter_configurator=lambda _: config(is_enabled=enabled)  # noqa: B023 -- called at once
+        )
+        for _ in range(2):
+            found.answers.started()
+            found.answers.started()
+            found.answers.record("GET", "/", 200, 0.5, 10)
+    assert {"active 4", 'requests_total{endpoint="/",method="GET",status="200"} 4'} < found.lines()
 
 
 def test_the_span_of_the_request_or_else_the_current_one_is_named_by_exemplars() -> None:
