@@ -39,7 +39,7 @@ def observe_process(meter: Meter) -> None:
 
 
 def observe_limits(meter: Meter, reader: PrometheusReader) -> None:
-    """Have what the limits held back observed, and the files that no process could read."""
+    """Have what the limits held back observed."""
     limits = reader.limits
     meter.create_observable_counter(
         "otel_distro_series_overflows",

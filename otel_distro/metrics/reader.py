@@ -87,14 +87,6 @@ class PrometheusReader(MetricReader):
             with self._lock:
                 self._merger.fold(self._folder)
 
-    def living(self) -> int:
-        """Return how many processes of the group lived at the last reading."""
-        return self._merger.living
-
-    def skipped(self) -> int:
-        """Return how many files in the folder could not be read at the last reading."""
-        return self._merger.skipped
-
     def after_fork(self) -> None:
         """Begin anew in a forked child: at zero, in a file of its own, with free locks."""
         self._lock = threading.Lock()

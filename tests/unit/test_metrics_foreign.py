@@ -71,6 +71,7 @@ def test_a_childs_page_waits_for_no_lock_that_a_thread_of_the_parent_held() -> N
         assert b'jobs_total{kind="a"} 1' in reader.page()
 
     parts: list[Any] = [registry, counter, child._value, gauge._value, took._buckets[0], took._sum, size._count]
+    parts += [reader, reader.store]
     with _held(*(part._lock for part in parts)):
         in_child(page)
     provider.shutdown()

@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from otel_distro.metrics import own
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.own import SinceFork, observe_limits, observe_process
 from otel_distro.metrics.reader import PrometheusReader
@@ -58,6 +59,20 @@ def test_cpu_memory_files_and_collections_are_those_of_the_system(page: Page) ->
     collections = values["python_gc_collections_total,2"]
     gc.collect()
     assert page.values()["python_gc_collections_total,2"] >= collections + 1
+
+
+@pytest.mark.parametrize("statm", [None, "", "1", "x x"])
+def test_what_the_system_does_not_tell_is_left_out_without_a_word(
+    page: Page, statm: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(own, "_PROC", tmp_path)
+    if statm is not None:
+        (tmp_path / "statm").write_text(statm)
+    observe_process(page.meter)
+    values = page.values()
+    assert values["process_cpu_seconds_total"] > 0
+    assert not {"process_open_fds", "process_resident_memory_bytes", "python_threads"} & set(values)
+    assert caplog.messages == []
 
 
 def test_what_prometheus_client_says_of_one_process_is_left_out(page: Page) -> None:
