@@ -207,6 +207,15 @@ def test_a_taken_port_is_an_error_for_who_asked(server: MetricsServer) -> None:
         MetricsServer(lambda _: BODY, "localhost", server.port)
 
 
+def test_a_server_is_of_the_family_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    family, address = page_http.socket_address("::1", 0)
+    for step in ("server_bind", "server_activate"):  # which a machine without the address cannot
+        monkeypatch.setattr(page_http._Server, step, lambda _: None)
+    server = page_http._Server(lambda _: BODY, family, address, Access())
+    assert (server.socket.family, server.server_address) == (socket.AF_INET6, ("::1", 0))
+    server.server_close()
+
+
 def test_a_closed_server_frees_its_port(server: MetricsServer) -> None:
     first = MetricsServer(lambda _: BODY, "localhost", 0)
     first.close()
@@ -305,7 +314,8 @@ def test_a_page_that_takes_its_time_is_not_the_fault_of_the_client() -> None:
     server.close()
 
 
-def test_a_closed_server_hangs_up_on_its_clients() -> None:
+def test_a_closed_server_hangs_up_on_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_http._Handler, "timeout", 600.0)  # not because the client is late
     server = MetricsServer(lambda _: BODY, "localhost", 0)
     with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         wait_until(lambda: server._server.clients._present, what="the client to be served")
@@ -487,11 +497,16 @@ def test_the_page_speaks_tls_where_a_certificate_is_set(serve: Serve, pems: Cert
         fetched(server, ssl.create_default_context(cafile=pems.other_authority.certificate))
 
 
-def test_nothing_is_said_in_clear_where_a_certificate_is_set(serve: Serve, pems: Certificates) -> None:
+def test_nothing_is_said_in_clear_where_a_certificate_is_set(
+    serve: Serve, pems: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
     server = serve(tls_access(pems))
     with suppress(OSError):  # the server may have hung up before the end of the request
         assert b"HTTP" not in raw(server, b"GET /metrics HTTP/1.1\r\n\r\n")
     assert fetched(server, trust(pems)).status == 200
+    assert raised == []
 
 
 def test_only_a_client_with_a_certificate_from_the_authority_gets_in(

@@ -333,6 +333,24 @@ def test_a_named_pipe_in_the_place_of_a_file_does_not_stop_the_reader(tmp_path: 
     in_child(look)
 
 
+def test_who_is_done_with_a_file_has_no_descriptor_of_it(tmp_path: Path) -> None:
+    opened = len(os.listdir("/dev/fd"))
+    file = CellFile(tmp_path / "1.cells")
+    reader = CellReader(_path(file))
+
+    def child() -> None:
+        file.forget()
+        reader.close()
+        assert len(os.listdir("/dev/fd")) == opened
+
+    in_child(child)
+    reader.close()
+    reader.close()
+    file.close()
+    file.close()
+    assert len(os.listdir("/dev/fd")) == opened
+
+
 def test_the_owner_is_alive_until_it_closes_the_file_or_dies(tmp_path: Path) -> None:
     path = tmp_path / "1.cells"
     file = CellFile(path)
