@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import Counter, MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
-from opentelemetry.sdk.metrics.view import View
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    ExponentialHistogramDataPoint,
+    InMemoryMetricReader,
+)
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 
 from otel_distro.internals import MetricsSdk, metrics_sdk
@@ -282,6 +286,19 @@ def test_observed_values_are_each_readers_own() -> None:
     assert _followed(provider, memory) == 0
 
 
+def test_each_reader_has_the_aggregation_that_it_prefers() -> None:
+    page = PrometheusReader()
+    memory = InMemoryMetricReader(preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()})
+    histogram = _provider(page, memory).get_meter("tests").create_histogram("h")
+    for _ in range(2):
+        histogram.record(3)
+    data: Any = memory.get_metrics_data()
+    (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+    (point,) = metric.data.data_points
+    assert (type(point), point.count) == (ExponentialHistogramDataPoint, 2)
+    assert b'h_bucket{le="5.0"} 2' in page.page()
+
+
 @pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
 def test_a_forked_child_begins_at_zero_in_every_reader(temporality: AggregationTemporality) -> None:
     page, memory = PrometheusReader(), _reader(temporality)
@@ -292,6 +309,7 @@ def test_a_forked_child_begins_at_zero_in_every_reader(temporality: AggregationT
         counter.add(1, {"a": "x"})
         write(1)
     page.after_fork()
+    assert _followed(provider, memory) == 0, "of the parent's series, whose locks a thread may have held"
     assert _read(memory) == {}
     counter.add(2, {"a": "x"})
     write(2)
