@@ -14,6 +14,7 @@ from typing import TypeAlias
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_distro.metrics import streams
+from otel_distro.metrics.descriptors import is_open
 from otel_distro.metrics.families import Families, Labels
 from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.prometheus import page_text
@@ -86,6 +87,12 @@ def parsed(page: bytes) -> Samples:
         for sample in family.samples
         if not sample.name.startswith(("otel_distro_", "target_info", "process_", "python_"))
     }
+
+
+def descriptors_of(path: Path) -> int:
+    """Return how many descriptors of this process are a file's."""
+    file = path.stat()
+    return sum(is_open(int(number), file) for number in os.listdir("/dev/fd"))
 
 
 @contextmanager

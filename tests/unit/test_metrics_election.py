@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_distro.metrics.election import Seat, Ticker
-from tests.shared_metrics import ended, forked, in_child
+from tests.shared_metrics import descriptors_of, ended, forked, in_child
 from tests.support import wait_until
 
 
@@ -26,11 +26,10 @@ def seat(tmp_path: Path) -> Iterator[Seat]:
 def test_one_has_the_seat_and_keeps_it(seat: Seat, tmp_path: Path) -> None:
     other = Seat(tmp_path, "port-8000")
     assert seat.take()
-    opened = len(os.listdir("/dev/fd"))
     for _ in range(3):
         assert not other.take()
         assert seat.take()
-    assert len(os.listdir("/dev/fd")) == opened
+    assert descriptors_of(tmp_path / "port-8000.seat") == 1
 
 
 def test_who_leaves_makes_room(seat: Seat, tmp_path: Path) -> None:

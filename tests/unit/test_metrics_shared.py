@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from otel_distro.metrics.shared import MAGIC, SEGMENT, CellFile, CellReader, ForeignFileError, is_alive
 from tests.interruptions import points
-from tests.shared_metrics import forked, in_child, kill_after
+from tests.shared_metrics import descriptors_of, forked, in_child, kill_after
 
 Seen = list[tuple[str, list[float]]]
 
@@ -334,21 +334,20 @@ def test_a_named_pipe_in_the_place_of_a_file_does_not_stop_the_reader(tmp_path: 
 
 
 def test_who_is_done_with_a_file_has_no_descriptor_of_it(tmp_path: Path) -> None:
-    opened = len(os.listdir("/dev/fd"))
     file = CellFile(tmp_path / "1.cells")
     reader = CellReader(_path(file))
+    assert descriptors_of(_path(file)) == 3
 
     def child() -> None:
         file.forget()
         reader.close()
-        assert len(os.listdir("/dev/fd")) == opened
+        assert descriptors_of(_path(file)) == 0
 
     in_child(child)
-    reader.close()
-    reader.close()
-    file.close()
-    file.close()
-    assert len(os.listdir("/dev/fd")) == opened
+    for _ in range(2):
+        reader.close()
+        file.close()
+    assert descriptors_of(_path(file)) == 0
 
 
 def test_the_owner_is_alive_until_it_closes_the_file_or_dies(tmp_path: Path) -> None:
