@@ -28,7 +28,12 @@ _FRAMEWORKS: Final = {
         "fastapi.routing",
         "fastapi.applications",
     ),
-    "django": ("django.core.handlers.base", "django.core.handlers.wsgi", "django.core.handlers.asgi"),
+    "django": (
+        "django.core.handlers.base",
+        "django.core.handlers.wsgi",
+        "django.core.handlers.asgi",
+        "django.middleware.common",
+    ),
 }
 
 

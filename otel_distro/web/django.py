@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from django import urls
 from django.core.handlers.base import BaseHandler
 
 from otel_distro.web.asgi import AsgiExchange, AsgiHook
@@ -35,6 +36,9 @@ def follow(http_metrics: str) -> None:
     """Put the hook into those handlers that have been imported since the last call."""
     metrics = None if http_metrics == "semconv" else request_metrics()
     _replaced.put(BaseHandler, "resolve_request", _telling)
+    common = getattr(sys.modules.get("django.middleware.common"), "CommonMiddleware", None)
+    if common is not None:
+        _replaced.put(common, "get_full_path_with_slash", _appending)
     for server, handler, served in (("wsgi", "WSGIHandler", _wsgi), ("asgi", "ASGIHandler", _asgi)):
         found = getattr(sys.modules.get(f"django.core.handlers.{server}"), handler, None)
         if found is not None:
@@ -59,15 +63,34 @@ def _telling(resolve: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
     def resolve_request(self: Any, request: Any) -> Any:
         match = resolve(self, request)
-        current = current_request.get()
-        if type(current) is Exchange or type(current) is AsgiExchange:
-            try:
-                current.known = _prefix(current) + template_of(match.route)
-            except Exception as error:  # noqa: BLE001 -- a resolver of the application's own may give anything
-                warn_of(error)
+        _tell(match)
         return match
 
     return resolve_request
+
+
+def _appending(full_path: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Have the request under way told the route that its client is sent to, as only a slash keeps it from there."""
+
+    def get_full_path_with_slash(self: Any, request: Any) -> Any:
+        path = full_path(self, request)
+        try:
+            match = urls.resolve(f"{request.path_info}/", getattr(request, "urlconf", None))
+        except urls.Resolver404:  # a middleware of the application's own sends its clients elsewhere
+            return path
+        _tell(match)
+        return path
+
+    return get_full_path_with_slash
+
+
+def _tell(match: Any) -> None:
+    current = current_request.get()
+    if type(current) is Exchange or type(current) is AsgiExchange:
+        try:
+            current.known = _prefix(current) + template_of(match.route)
+        except Exception as error:  # noqa: BLE001 -- a resolver of the application's own may give anything
+            warn_of(error)
 
 
 def _prefix(current: Exchange | AsgiExchange) -> str:

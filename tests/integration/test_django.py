@@ -31,7 +31,10 @@ def test_the_page_has_every_request_of_all_workers_and_lines_have_its_ids(
         base = served.url.removesuffix("/work")
         assert request(f"{base}/api/orders/7/", headers={"X-Request-ID": "mine-1"}).headers["x-request-id"] == "mine-1"
         assert request(f"{base}/fail", headers={"X-Request-ID": "mine-2"}).status == 500
-        served.page.wait_for("http_requests_total", 1, endpoint="/api/orders/<int:number>/", status="200")
+        # The client goes where it is sent for want of a slash.
+        assert request(f"{base}/api/orders/8").status == 200
+        served.page.wait_for("http_requests_total", 2, endpoint="/api/orders/<int:number>/", status="200")
+        served.page.wait_for("http_requests_total", 1, endpoint="/api/orders/<int:number>/", status="301")
         served.page.wait_for("http_requests_total", 1, endpoint="/fail", status="500")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     (order,) = [line for line in lines if line["message"] == "order 7"]

@@ -66,6 +66,7 @@ ROUTES = pytest.mark.parametrize(
         ("/stream", "/stream", "200"),
         ("/file", "/file", "200"),
         ("/nothing", "(unmatched)", "404"),
+        ("/api/orders/7", "/api/orders/<int:number>/", "301"),
     ],
 )
 

@@ -16,7 +16,12 @@ from opentelemetry import metrics
 from otel_distro import get_request_id, set_user
 from tests.ledger import Ledger
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
+settings.configure(
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["*"],
+    LOGGING_CONFIG=None,
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+)
 _ledger = Ledger(os.environ.get("LEDGER", os.devnull))
 _work = metrics.get_meter("counted").create_counter("work", description="Requests handled")
 
