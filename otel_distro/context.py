@@ -9,7 +9,7 @@ import os
 import sys
 from contextvars import ContextVar
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 REQUEST_ID_LIMIT: Final = 128
 USER_ID_LIMIT: Final = 256
@@ -21,7 +21,11 @@ _AT_ONCE: Final = 128
 waiting_ids: Final[list[str]] = []
 
 request_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_request_id", default=None)
-user_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_user_id", default=None)
+# The user, None, or a request under way: who has named nobody takes the user whom another task or thread of it named.
+user_id: Final[ContextVar[Any]] = ContextVar("otel_distro_user_id", default=None)
+# The request that the hook is serving in this context, which `web.current` describes; its `user` is whom `set_user` has
+# named last in it.
+served: Final[ContextVar[Any]] = ContextVar("otel_distro_current_request", default=None)
 
 
 def new_request_id() -> str:
@@ -76,12 +80,26 @@ def set_user(id: object) -> None:  # noqa: A002 -- the public signature
     """Name the user that the current request, task or thread works for; it is `user_id` in every log line after it.
 
     The id is kept as text of at most 256 characters; None takes it away. The request hook forgets it when the request
-    ends. An id that has no text is ignored: this never raises.
+    ends. Named in a task or thread that an ASGI server's request runs in, such as a function of FastAPI's that is no
+    coroutine, it is also that of the rest of the request, as far as nobody was named there. An id that has no text is
+    ignored: this never raises.
     """
     try:
-        user_id.set(None if id is None else str(id)[:USER_ID_LIMIT])
+        # Text of a class of its own becomes plain text.
+        named = None if id is None else str.__getitem__(str(id), slice(USER_ID_LIMIT))
     except Exception:  # noqa: BLE001 -- the application's own __str__ may raise anything
-        user_id.set(None)
+        named = None
+    user_id.set(named)
+    request = served.get()
+    if request is not None:
+        request.user = named
+
+
+def current_user() -> str | None:
+    """Return the user that log lines made here and now name."""
+    named = user_id.get()
+    user: str | None = named if named is None or type(named) is str else named.user
+    return user
 
 
 def get_request_id() -> str | None:

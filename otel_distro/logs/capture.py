@@ -54,7 +54,10 @@ new_id: Final = _LogIds().new
 def captured() -> list[Any]:
     """Return what a record made here and now has to remember."""
     trace_id, span_id, flags = _span_ids()
-    return [_request_id(), _user_id(), trace_id, span_id, flags, new_id(), False, None, None, None, None]
+    user = _user_id()
+    if user is not None and type(user) is not str:
+        user = user.user  # as `current_user` has it, without a call
+    return [_request_id(), user, trace_id, span_id, flags, new_id(), False, None, None, None, None]
 
 
 def capture_of(record: logging.LogRecord) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, get_current_span, set_span_in_context
 
-from otel_distro.context import ERROR_IDS, accepted_request_id, new_request_id, request_id, user_id
+from otel_distro.context import ERROR_IDS, accepted_request_id, current_user, new_request_id, request_id, user_id
 from otel_distro.internals import current_span_ids
 from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
@@ -56,7 +56,8 @@ class AsgiExchange:
 
     Belongs to the one task that serves it. `known` is the route template once somebody has told it, `prefix` that of
     the mounted applications around it; `status` what was announced, 500 before that; `size` the bytes of the body so
-    far. A WebSocket has ids for its log lines and no figures.
+    far; `user` whom `set_user` has named last, in whatever task or thread. A WebSocket has ids for its log lines and no
+    figures.
     """
 
     __slots__ = (
@@ -65,7 +66,6 @@ class AsgiExchange:
         "_send",
         "_start",
         "_tokens",
-        "_user",
         "counted",
         "known",
         "method",
@@ -76,6 +76,7 @@ class AsgiExchange:
         "size",
         "span_ids",
         "status",
+        "user",
     )
 
     def __init__(self, scope: Scope, send: Send, hook: AsgiHook) -> None:
@@ -89,15 +90,13 @@ class AsgiExchange:
         self.size = 0
         self.span_ids: tuple[int, int, int] | None = None
         self.status = 500
+        self.user: str | None = None
         method = scope.get("method", "")
         self.method: str = method if method in METHODS else normal_method(method)
         self.counted = hook.metrics is not None and scope["type"] == "http"
         self.recorded = not self.counted
         self.request_id = _request_id_of(scope)
-        self._tokens: Any = (current_request.set(self), request_id.set(self.request_id))
-        self._user = user_id.get()
-        if self._user is not None:
-            user_id.set(None)
+        self._tokens: Any = (current_request.set(self), request_id.set(self.request_id), user_id.set(self))
         if self.counted and hook.metrics is not None:
             try:
                 hook.metrics.started()
@@ -171,10 +170,9 @@ class AsgiExchange:
             try:
                 current_request.reset(self._tokens[0])
                 request_id.reset(self._tokens[1])
+                user_id.reset(self._tokens[2])
             except ValueError:  # ended in another context than it was begun in
                 set_back(self._tokens)
-            if user_id.get() is not self._user:
-                user_id.set(self._user)
 
 
 def serving(application: Serve, hook: AsgiHook) -> Serve:
@@ -195,7 +193,7 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
         except BaseException as error:
             # The server logs it when the request is over here. An error may have been raised in an earlier request too.
             ids = exchange.span_ids or _span_ids()
-            error.__dict__[ERROR_IDS] = [exchange.request_id, user_id.get(), *ids]
+            error.__dict__[ERROR_IDS] = [exchange.request_id, current_user(), *ids]
             raise
         finally:
             if not exchange.recorded:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Final, Protocol
 
+from otel_distro.context import served
+
 
 class CurrentRequest(Protocol):
     """A request under way; belongs to the thread or task that serves it."""
@@ -22,4 +24,4 @@ class CurrentRequest(Protocol):
         """Whether the hook itself records this request in the classic metrics."""
 
 
-current_request: Final[ContextVar[CurrentRequest | None]] = ContextVar("otel_distro_current_request", default=None)
+current_request: Final[ContextVar[CurrentRequest | None]] = served

@@ -79,6 +79,7 @@ class Exchange:
         "recorded",
         "request_id",
         "size",
+        "user",
         "whole",
     )
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from otel_distro.context import (
     accepted_request_id,
+    current_user,
     forks_unseen,
     get_request_id,
     new_request_id,
     request_id,
     set_user,
-    user_id,
     waiting_ids,
 )
 
@@ -61,9 +61,26 @@ def test_only_uwsgi_forks_without_a_word(module: ModuleType | None, monkeypatch:
 def test_a_user_is_kept_as_text_of_bounded_length(given_id: object, kept: str | None) -> None:
     def inside() -> str | None:
         set_user(given_id)
-        return user_id.get()
+        return current_user()
 
     assert contextvars.copy_context().run(inside) == kept
+
+
+def test_a_user_whose_text_is_of_a_class_of_its_own_is_plain_text() -> None:
+    class Named(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return self
+
+        def __getitem__(self, _: object) -> Named:
+            return self
+
+    def inside() -> str | None:
+        set_user(Named("ann"))
+        return current_user()
+
+    assert type(contextvars.copy_context().run(inside)) is str
 
 
 def test_a_user_whose_text_raises_is_none() -> None:
@@ -74,7 +91,7 @@ def test_a_user_whose_text_raises_is_none() -> None:
     def inside() -> str | None:
         set_user("before")
         set_user(Hostile())
-        return user_id.get()
+        return current_user()
 
     assert contextvars.copy_context().run(inside) is None
 

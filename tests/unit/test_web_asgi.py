@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span, use_span
 
-from otel_distro.context import ERROR_IDS, get_request_id, request_id, set_user, user_id
+from otel_distro.context import ERROR_IDS, current_user, get_request_id, request_id, set_user, user_id
 from otel_distro.logs.document import Documents
 from otel_distro.web.asgi import AsgiHook, Message, Receive, Scope, Send, serving
 from otel_distro.web.current import current_request
@@ -183,10 +183,10 @@ def test_ids_are_the_requests_own_and_gone_afterwards(recorder: Recorder) -> Non
     seen: list[tuple[str | None, str | None, Any]] = []
 
     async def work(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append((get_request_id(), user_id.get(), current_request.get()))
+        seen.append((get_request_id(), current_user(), current_request.get()))
         set_user(scope["path"])
         await asyncio.sleep(0)
-        seen.append((get_request_id(), user_id.get(), None))
+        seen.append((get_request_id(), current_user(), None))
         await answer(b"")(scope, receive, send)
 
     async def both() -> None:

@@ -13,14 +13,16 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from flask import Flask
 from starlette import applications
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from otel_distro.context import get_request_id, set_user, user_id
+from otel_distro.context import ERROR_IDS, current_user, get_request_id, set_user, user_id
 from otel_distro.decorators import monitor_request
+from otel_distro.logs.capture import USER_ID, captured
 from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web import flask as flask_hook
 from otel_distro.web import starlette as hook
@@ -210,6 +212,57 @@ def test_the_ids_of_a_request_are_there_in_endpoints_that_run_in_threads_and_in_
 
     ask(app, "/thread", headers=[(b"x-request-id", b"my-first")])
     assert seen == [("my-first", "ann"), ("my-first", None)]
+
+
+def test_whom_a_thread_or_a_task_of_a_request_names_is_the_user_of_the_rest_of_the_request() -> None:
+    app, seen = FastAPI(), {}
+
+    def note(place: str) -> None:
+        seen[place] = (current_user(), captured()[USER_ID])
+
+    @app.middleware("http")
+    async def around(request: Request, call_next: Any) -> Any:
+        note("before")
+        try:
+            return await call_next(request)
+        finally:
+            note("after")
+
+    def known() -> None:
+        set_user("ann")
+
+    @app.get("/who", dependencies=[fastapi.Depends(known)])
+    async def who() -> None:
+        note("endpoint")
+        set_user("eve")
+        await run_in_threadpool(known)
+        note("endpoint that names another")
+        raise ValueError("who")
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(_: Any) -> None:
+        note("access line")
+
+    async def serve() -> ValueError:
+        user_id.set("around")
+        with pytest.raises(ValueError, match="who") as error:
+            await app(scope_of("/who"), receive, send)
+        note("gone")
+        return error.value
+
+    error = asyncio.run(serve())
+    both = {place: names[0] for place, names in seen.items() if names[0] == names[1]}
+    assert both == {
+        "before": None,
+        "endpoint": "ann",
+        "endpoint that names another": "eve",
+        "after": "ann",
+        "access line": "ann",
+        "gone": "around",
+    }
+    assert vars(error)[ERROR_IDS][1] == "ann"
 
 
 def test_a_handler_with_monitor_request_is_counted_once() -> None:
