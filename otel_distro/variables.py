@@ -146,7 +146,8 @@ def _attributes(value: str) -> tuple[tuple[str, str], ...]:
 
 def _limits(value: str) -> tuple[tuple[str, int], ...]:
     pairs = _attributes(value)
-    if not all(number.isdecimal() and int(number) > 0 for _, number in pairs):
+    # As many digits as a number of series can have; Python reads no more than some thousands.
+    if not all(number.isdecimal() and len(number) < 20 and int(number) > 0 for _, number in pairs):
         raise InputError("name=number pairs with commas between them")
     return tuple((name, int(number)) for name, number in pairs)
 

@@ -182,7 +182,11 @@ def _level(value: Any) -> tuple[int, str]:
         return int(value), ""
     if isinstance(value, str):
         name = value.strip().upper()
-        number = int(name) if name.isdecimal() else logging.getLevelName("WARNING" if name == "WARN" else name)
+        number = (
+            int(name)
+            if name.isdecimal() and len(name) < 20
+            else logging.getLevelName("WARNING" if name == "WARN" else name)
+        )
         if isinstance(number, int):
             return number, ""
     return (

@@ -26,6 +26,8 @@ RouteOf: TypeAlias = "Callable[[Environ], str | None]"
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 ROUTE_KEY: Final = "otel_distro.route"
+# Bytes: no body has more, whatever its headers say.
+LONGEST: Final = 2**63
 # As applications spell what is of no interest here.
 _OTHERS: Final = frozenset(
     ("Content-Type", "Location", "Set-Cookie", "Vary", "Cache-Control", "ETag", "Last-Modified", "Date")
@@ -146,7 +148,12 @@ class Exchange:
             if name in _OTHERS:
                 continue
             if name == "Content-Length" or name.lower() == "content-length":
-                length = int(value) if value.isdecimal() else -1
+                try:
+                    length = int(value) if value.isdecimal() else -1
+                except ValueError:  # more digits than Python reads
+                    length = -1
+                if length > LONGEST:
+                    length = -1
             elif name.lower() == "x-request-id":
                 own_id = True
         self.length = length

@@ -6,6 +6,7 @@ Nothing here consumes a stream, imports a framework, or raises.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,8 @@ from typing import Any, Final, NamedTuple
 from otel_distro.metrics.rejected import reject, shown, usable, warn_once
 
 _STATUS_PARTS: Final = (int, str, type(None))
+# As HTTP spells a length, and as far as a body can have it.
+_LENGTH: Final = "[0-9]{1,18}"
 
 
 class Answer(NamedTuple):
@@ -96,7 +99,7 @@ def _size_of_object(result: Any) -> int:
     if getattr(result, "is_sequence", False):
         return _size(result.calculate_content_length())
     for value in (getattr(result, "content_length", None), _header(result, "content-length")):
-        if value is not None:
+        if value is not None and re.fullmatch(_LENGTH, str(value)):
             return int(value)
     # `body` is Starlette's, `content` Django's; its streaming responses have none. `size` is anyone's.
     for name in ("body", "size") if getattr(result, "streaming", True) else ("content",):

@@ -150,7 +150,7 @@ def test_levels_are_numbers_or_names(level: int | str, capsys: pytest.CaptureFix
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("level", ["loud", "", None, -1, True, 1.5, object()])
+@pytest.mark.parametrize("level", ["loud", "", None, -1, True, 1.5, object(), "9" * 5000])
 def test_a_wrong_level_is_one_warning_and_info(level: Any, capsys: pytest.CaptureFixture[str]) -> None:
     logger = setup_logging(level)
     assert logger.level == logging.INFO

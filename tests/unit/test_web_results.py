@@ -37,6 +37,15 @@ class _Django:
     content = b"four"
 
 
+class _Stream:
+    """A response of which only a header tells how long it is."""
+
+    status_code = 404
+
+    def __init__(self, length: str) -> None:
+        self.headers = {"content-length": length}
+
+
 class _Angry:
     @property
     def status_code(self) -> int:
@@ -77,6 +86,11 @@ ANSWERS: list[tuple[str, Any, tuple[int, int]]] = [
     ("a Flask response in a tuple", (flask.Response("hello", 200), 201), (201, 5)),
     ("a Flask response in a tuple with headers", (flask.Response("hello", 404), {"X": "y"}), (404, 5)),
     ("a Flask stream", flask.Response(_never()), (200, 0)),
+    *(
+        (f"a stream of a length that is none: {length[:9]}", _Stream(length), (404, 0))
+        for length in ("abc", "1_000", "-5", " 7", "\u0663", "9" * 5000, "9" * 19)
+    ),
+    ("a Flask stream of a length that is none", flask.Response(_never(), 404, {"Content-Length": "-5"}), (404, 0)),
     ("a Flask stream of a known length", flask.Response(_never(), headers={"Content-Length": "9"}), (200, 9)),
     ("a generator", _never(), (200, 0)),
     ("an HTTP exception returned", NotFound(), (404, 0)),

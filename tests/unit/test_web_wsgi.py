@@ -348,7 +348,7 @@ def test_a_file_that_is_asked_for_by_head_is_counted_without_a_byte(recorder: Re
     server.body.close()
 
 
-@pytest.mark.parametrize("length", ["", "12a", "-3", "1.5"])
+@pytest.mark.parametrize("length", ["", "12a", "-3", "1.5", "9" * 5000])
 def test_a_length_that_is_no_number_reaches_the_server_and_the_bytes_are_counted(
     recorder: Recorder, length: str
 ) -> None:
@@ -358,12 +358,15 @@ def test_a_length_that_is_no_number_reaches_the_server_and_the_bytes_are_counted
     assert recorder.records == [("GET", "/items/<id>", 200, 5)]
 
 
-def test_a_file_of_unknown_length_is_counted_as_it_is_read(recorder: Recorder, tmp_path: Any) -> None:
+@pytest.mark.parametrize("headers", [[], [("Content-Length", "9" * 400)]], ids=["none", "more than there is room for"])
+def test_a_file_of_unknown_length_is_counted_as_it_is_read(
+    recorder: Recorder, tmp_path: Any, headers: list[tuple[str, str]]
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100)
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response("200 OK", [])
+        start_response("200 OK", headers)
         body: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
         return body
 
