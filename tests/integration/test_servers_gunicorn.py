@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import AppProcess
-from tests.served import FASTAPI, WSGI, Served
+from tests.served import ASGI, FASTAPI, WSGI, Served
 
 UVICORN = "uvicorn_worker.UvicornWorker"
 WORKERS = ["sync", "gthread", "gevent", UVICORN]
@@ -40,6 +40,12 @@ def test_the_page_has_every_request(served: Served, kind: str, preload: list[str
         tally = served.drive(600)
         assert tally.answers == {200: 600}
         served.check_exact(app, tally)
+
+
+def test_an_application_without_a_framework_is_counted_by_its_own_metrics(served: Served) -> None:
+    with served.started("gunicorn", "-w", "2", "-k", UVICORN, "-b", f"127.0.0.1:{served.port}", ASGI) as app:
+        served.processes(2)
+        served.check_exact(app, served.drive(200), hook=False)
 
 
 @pytest.mark.parametrize("kind", WORKERS)
