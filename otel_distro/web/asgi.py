@@ -18,7 +18,7 @@ from otel_distro.internals import current_span_ids
 from otel_distro.tracing import DormantSpan
 from otel_distro.web.current import current_request
 from otel_distro.web.exchange import set_back, warn_of
-from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
+from otel_distro.web.requests import METHODS, NO_BODY, UNMATCHED, RequestMetrics, normal_method
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -118,7 +118,7 @@ class AsgiExchange:
         elif kind == "http.response.start":
             message = self._announced(message)
         elif kind in _WHOLE_FILES and self._length >= 0:
-            self.size = 0 if self.method == "HEAD" else self._length
+            self.size = self._length
             self.record()
         return self._send(message)
 
@@ -141,8 +141,7 @@ class AsgiExchange:
         return {**message, "headers": headers}
 
     def _sent(self, message: Message) -> None:
-        # What answers HEAD has no body for the client, whatever the application hands over.
-        if "body" in message and self.method != "HEAD":
+        if "body" in message:
             self.size += len(message["body"])
         # Counted before its last byte leaves: a client that compares may come in between.
         if "more_body" not in message or not message["more_body"] or 0 <= self._length <= self.size:
@@ -160,7 +159,8 @@ class AsgiExchange:
             duration = perf_counter() - self._start
             endpoint = self.endpoint or UNMATCHED
             around = _NO_SPAN if type(get_current_span()) in _UNRECORDED else None
-            metrics.answered(self.method, endpoint, self.status, duration, self.size, around)
+            size = 0 if self.method == "HEAD" or self.status in NO_BODY else self.size
+            metrics.answered(self.method, endpoint, self.status, duration, size, around)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             warn_of(error)
 

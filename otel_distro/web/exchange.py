@@ -17,7 +17,7 @@ from opentelemetry.trace import set_span_in_context
 
 from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id, waiting_ids
 from otel_distro.web.current import current_request
-from otel_distro.web.requests import METHODS, UNMATCHED, RequestMetrics, normal_method
+from otel_distro.web.requests import METHODS, NO_BODY, UNMATCHED, RequestMetrics, normal_method
 
 if TYPE_CHECKING:
     from otel_distro.web.pep3333 import Environ, ExcInfo, Headers, StartResponse, Write
@@ -61,8 +61,9 @@ class Exchange:
 
     Belongs to the one thread or greenlet that serves the request, though contexts may outlive it, which is why it holds
     no `body` but one that is whole and counted already, which the server sends from here. `known` is the route template
-    once somebody has told it; `length` what the headers announce, -1 without; `size` how many bytes were sent; `whole`
-    how many bytes the body has where a framework knows them all before the server has any, -1 where it does not.
+    once somebody has told it; `length` what the headers announce, -1 without; `size` how many bytes of a body were
+    handed over; `whole` how many bytes the body has where a framework knows them all before the server has any, -1
+    where it does not.
     """
 
     __slots__ = (
@@ -181,7 +182,7 @@ class Exchange:
         """Record a body that the server sends by itself, by sendfile, where its length was announced."""
         if self.length < 0:
             return False
-        self.size = 0 if self.method == "HEAD" else self.length
+        self.size = self.length
         self.record()
         self.leave()
         return True
@@ -210,7 +211,8 @@ class Exchange:
                 span = environ[span_key]
                 if type(span) not in unrecorded and span is not None:
                     context = set_span_in_context(span, Context())
-            metrics.answered(self.method, endpoint, self._status, duration, self.size, context)
+            size = 0 if self.method == "HEAD" or self._status in NO_BODY else self.size
+            metrics.answered(self.method, endpoint, self._status, duration, size, context)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             warn_of(error)
 

@@ -15,6 +15,8 @@ UNMATCHED: Final = "(unmatched)"
 OTHER_METHOD: Final = "_OTHER"
 # RFC 9110 and RFC 5789, as the semantic conventions name them.
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+# What is answered so, or to HEAD, has no body for the client, whatever the application hands over.
+NO_BODY: Final = frozenset((204, 304))
 
 
 def normal_method(method: str) -> str:

@@ -60,6 +60,12 @@ def test_a_request_is_recorded_with_status_and_bytes(recorder: Recorder) -> None
     assert 0 <= recorder.durations[0] < 60
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_what_no_client_has_a_body_of_is_counted_without_a_byte(recorder: Recorder, method: str, status: int) -> None:
+    ask(hooked(recorder, answer(b"abc", b"de", status=status)), "/items/7", method)
+    assert recorder.records == [(method, ROUTE, status, 0)]
+
+
 def test_what_no_route_takes_and_a_method_nobody_knows_have_labels_of_their_own(recorder: Recorder) -> None:
     ask(hooked(recorder, answer(b""), route=None), "/../etc/passwd", "BREW")
     assert recorder.records == [("_OTHER", "(unmatched)", 200, 0)]

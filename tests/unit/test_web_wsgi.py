@@ -125,6 +125,14 @@ def test_a_request_is_recorded_once_with_what_was_sent(recorder: Recorder) -> No
     assert recorder.active == 0
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Not Modified")]
+)
+def test_what_no_client_has_a_body_of_is_counted_without_a_byte(recorder: Recorder, method: str, status: str) -> None:
+    Server(recorder, answering(b"abc", b"de", status=status), REQUEST_METHOD=method).send()
+    assert recorder.records == [(method, "/items/<id>", int(status[:3]), 0)]
+
+
 def test_a_streamed_body_counts_until_its_last_byte(recorder: Recorder) -> None:
     def application(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", [])
