@@ -12,7 +12,7 @@ from typing import Any, Final
 from django import urls
 from django.core.handlers.base import BaseHandler
 
-from otel_distro.web.asgi import AsgiExchange, AsgiHook
+from otel_distro.web.asgi import EXCHANGE_KEY, AsgiExchange, AsgiHook
 from otel_distro.web.asgi import serving as serving_asgi
 from otel_distro.web.current import current_request
 from otel_distro.web.exchange import Exchange, Hook, warn_of
@@ -63,7 +63,7 @@ def _telling(resolve: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
     def resolve_request(self: Any, request: Any) -> Any:
         match = resolve(self, request)
-        _tell(match)
+        _tell(request, match)
         return match
 
     return resolve_request
@@ -78,15 +78,17 @@ def _appending(full_path: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
             match = urls.resolve(f"{request.path_info}/", getattr(request, "urlconf", None))
         except urls.Resolver404:  # a middleware of the application's own sends its clients elsewhere
             return path
-        _tell(match)
+        _tell(request, match)
         return path
 
     return get_full_path_with_slash
 
 
-def _tell(match: Any) -> None:
+def _tell(request: Any, match: Any) -> None:
     current = current_request.get()
-    if type(current) is Exchange or type(current) is AsgiExchange:
+    # Not by what a view asks of Django by itself, with its test client, for which no server called.
+    came = EXCHANGE_KEY in getattr(request, "scope", request.META)
+    if came and (type(current) is Exchange or type(current) is AsgiExchange):
         try:
             current.known = _prefix(current) + template_of(match.route)
         except Exception as error:  # noqa: BLE001 -- a resolver of the application's own may give anything

@@ -65,6 +65,7 @@ ROUTES = pytest.mark.parametrize(
         ("/fail", "/fail", "500"),
         ("/stream", "/stream", "200"),
         ("/file", "/file", "200"),
+        ("/around", "/around", "200"),
         ("/nothing", "(unmatched)", "404"),
         ("/api/orders/7", "/api/orders/<int:number>/", "301"),
     ],

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.test import Client
 from django.urls import include, path, re_path
 from opentelemetry import metrics
 
@@ -52,6 +53,11 @@ def stream(_: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(b"x" * size for size in (10, 20, 30))
 
 
+def around(_: HttpRequest) -> HttpResponse:
+    """Ask a view of this application in between, as batches of requests do."""
+    return HttpResponse(Client().get("/api/orders/7/").content)
+
+
 def file(_: HttpRequest) -> FileResponse:
     return FileResponse(open(__file__, "rb"))
 
@@ -64,6 +70,7 @@ urlpatterns = [
     path("fail", fail),
     path("stream", stream),
     path("file", file),
+    path("around", around),
 ]
 django.setup()
 app = get_wsgi_application()
