@@ -45,6 +45,18 @@ def test_names_units_and_buckets_are_those_of_the_design() -> None:
     assert got.bounds("order_processing", order_type="standard") == (1, 5, 10, 30, 60, 120)
 
 
+def test_who_names_no_currency_window_or_type_gets_those_of_the_design() -> None:
+    with reading() as got:
+        BusinessMetrics.record_order("completed", "alipay", 3)
+        BusinessMetrics.update_active_users(4)
+        BusinessMetrics.record_processing_time(5)
+        with BusinessMetrics.time_order():
+            pass
+    assert got.value("revenue", currency="CNY") == 3
+    assert got.gauge("active_users", time_window="1h") == 4
+    assert got.count("order_processing", order_type="standard") == 2
+
+
 def test_the_class_and_every_instance_record_the_same_series() -> None:
     with reading() as got:
         BusinessMetrics.record_order("pending", "wechat", 5)

@@ -426,11 +426,12 @@ def telling(size: int, *chunks: bytes, announced: int, closed: list[str | None])
     return application
 
 
+@pytest.mark.parametrize("changes", [{}, {"SERVER_SOFTWARE": None}], ids=["any server", "one that names itself not"])
 def test_a_body_whose_bytes_are_known_is_counted_before_the_server_has_it_and_its_context_lasts(
-    recorder: Recorder,
+    recorder: Recorder, changes: dict[str, Any]
 ) -> None:
     closed: list[str | None] = []
-    server = Server(recorder, telling(5, b"hello", announced=5, closed=closed), HTTP_X_REQUEST_ID="known")
+    server = Server(recorder, telling(5, b"hello", announced=5, closed=closed), HTTP_X_REQUEST_ID="known", **changes)
     assert recorder.records == [("GET", "/items/<id>", 200, 5)]
     assert recorder.active == 0
     assert get_request_id() == "known"
