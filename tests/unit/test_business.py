@@ -80,6 +80,18 @@ def test_amounts_may_be_int_float_or_decimal(amount: Any) -> None:
     assert got.value("orders", status="completed", payment_method="card") == 1
 
 
+def test_zero_is_an_amount() -> None:
+    with reading() as got:
+        BusinessMetrics.record_order("completed", "free", 0, "XTS")
+        BusinessMetrics.update_active_users(3, "night")
+        BusinessMetrics.update_active_users(0, "night")
+        BusinessMetrics.record_processing_time(0, "instant")
+    assert got.value("orders", status="completed", payment_method="free") == 1
+    assert got.gauge("active_users", time_window="night") == 0
+    assert got.count("order_processing", order_type="instant") == 1
+    assert "otel_distro_rejected" not in got.changed()
+
+
 BAD: list[Any] = [-0.01, -1, math.nan, math.inf, Decimal("NaN"), "99.99", None, True, 10**400, object()]
 
 
