@@ -342,6 +342,17 @@ def test_a_servers_own_file_wrapper_reaches_it_as_it_is(recorder: Recorder, tmp_
     assert len(recorder.records) == 1
 
 
+@pytest.mark.parametrize("wrapper", [FileWrapper, lambda file: file], ids=["a class", "a function, as uWSGI's"])
+def test_a_body_that_is_no_file_is_counted_as_it_goes_where_a_server_sends_files(
+    recorder: Recorder, wrapper: Any
+) -> None:
+    application = answering(b"hel", b"lo", headers=[("Content-Length", "5")])
+    server = Server(recorder, application, **{"wsgi.file_wrapper": wrapper})
+    assert recorder.records == []
+    assert server.send() == b"hello"
+    assert recorder.records == [("GET", "/items/<id>", 200, 5)]
+
+
 def test_a_file_that_is_asked_for_by_head_is_counted_without_a_byte(recorder: Recorder, tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100)
