@@ -81,6 +81,17 @@ def test_the_handler_gets_its_arguments_as_they_are_and_its_result_comes_back() 
     assert list(inspect.signature(handle_request).parameters) == ["method", "endpoint"]
 
 
+def test_the_result_of_an_async_handler_is_counted_and_comes_back() -> None:
+    @monitor_request
+    async def handler() -> tuple[str, int]:
+        return "hello", 201
+
+    with reading() as got:
+        assert asyncio.run(handler()) == ("hello", 201)
+    assert _requests(got) == {("GET", "/", "201"): 1}
+    assert got.sum("http_response_size", method="GET", endpoint="/") == 5
+
+
 LABELS: list[tuple[str, dict[str, Any], _Request | None, tuple[str, str]]] = [
     ("nothing known", {}, None, ("GET", "/")),
     ("by keyword", {"method": "post", "endpoint": "/a"}, None, ("POST", "/a")),
