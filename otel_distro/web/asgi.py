@@ -44,18 +44,19 @@ class AsgiHook(NamedTuple):
     """How the requests of an application are measured.
 
     `route_of` tells the template of the route that was matched, or None; `metrics` is None where the classic metrics
-    are off.
+    are off. `unanswered` is the status of what comes to its end without an answer and without an error.
     """
 
     route_of: Callable[[AsgiExchange], str | None]
     metrics: RequestMetrics | None
+    unanswered: int = 500
 
 
 class AsgiExchange:
     """A request or a WebSocket under way: what the rest of the process may know of it, and what was sent so far.
 
     Belongs to the one task that serves it. `known` is the route template once somebody has told it, `prefix` that of
-    the mounted applications around it; `status` what was announced, 500 before that; `size` the bytes of the body so
+    the mounted applications around it; `status` what was announced, 0 before that; `size` the bytes of the body so
     far; `user` whom `set_user` has named last, in whatever task or thread. A WebSocket has ids for its log lines and no
     figures.
     """
@@ -89,7 +90,7 @@ class AsgiExchange:
         self.prefix = ""
         self.size = 0
         self.span_ids: tuple[int, int, int] | None = None
-        self.status = 500
+        self.status = 0
         self.user: str | None = None
         method = scope.get("method", "")
         self.method: str = method if method in METHODS else normal_method(method)
@@ -160,7 +161,7 @@ class AsgiExchange:
             endpoint = self.endpoint or UNMATCHED
             around = _NO_SPAN if type(get_current_span()) in _UNRECORDED else None
             size = 0 if self.method == "HEAD" or self.status in NO_BODY else self.size
-            metrics.answered(self.method, endpoint, self.status, duration, size, around)
+            metrics.answered(self.method, endpoint, self.status or 500, duration, size, around)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             warn_of(error)
 
@@ -190,6 +191,8 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
         scope[EXCHANGE_KEY] = exchange
         try:
             await application(self, scope, receive, exchange.send)
+            if exchange.status == 0:
+                exchange.status = hook.unanswered
         except BaseException as error:
             # The server logs it when the request is over here. An error may have been raised in an earlier request too.
             ids = exchange.span_ids or _span_ids()
@@ -197,7 +200,7 @@ def serving(application: Serve, hook: AsgiHook) -> Serve:
             raise
         finally:
             if not exchange.recorded:
-                # What came to no end: 500, unless the client has seen another status already.
+                # What came to no end: 500 by an error, unless the client has seen another status already.
                 exchange.record()
             exchange.leave()
             # The two would keep each other until the garbage collector comes.

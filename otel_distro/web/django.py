@@ -20,6 +20,8 @@ from otel_distro.web.replaced import Replaced
 from otel_distro.web.requests import RequestMetrics, request_metrics
 from otel_distro.web.wsgi import serving
 
+# Django answers whatever comes, unless the client goes before; that is no error of the service. As nginx has it.
+CLIENT_GONE: Final = 499
 _replaced: Final = Replaced()
 
 
@@ -55,7 +57,7 @@ def _wsgi(metrics: RequestMetrics | None) -> Callable[[Any], Any]:
 
 
 def _asgi(metrics: RequestMetrics | None) -> Callable[[Any], Any]:
-    return lambda call: serving_asgi(call, AsgiHook(lambda _: None, metrics))
+    return lambda call: serving_asgi(call, AsgiHook(lambda _: None, metrics, CLIENT_GONE))
 
 
 def _telling(resolve: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from starlette.routing import Mount
 from otel_distro.context import get_request_id, user_id
 from otel_distro.web import django as hook
 from otel_distro.web import starlette as starlette_hook
-from tests.asgi import ask
+from otel_distro.web.asgi import EXCHANGE_KEY
+from tests.asgi import ask, scope_of
 from tests.data.apps import counted_django
 from tests.meters import Reading, reading
 
@@ -87,6 +89,25 @@ def test_a_request_by_asgi_is_recorded_under_its_route(path: str, endpoint: str,
         answer = ask(counted_django.asgi, path, headers=[(b"x-request-id", b"mine")])
     assert (str(answer.messages[0]["status"]), answer.headers["x-request-id"]) == (status, "mine")
     check(found, "GET", endpoint, status, len(answer.body))
+
+
+@pytest.mark.parametrize(("uploads", "endpoint"), [(False, "/never"), (True, "(unmatched)")])
+def test_a_client_that_goes_before_it_is_answered_is_no_error_of_the_service(uploads: bool, endpoint: str) -> None:
+    scope, sent = scope_of("/never"), [{"type": "http.request", "more_body": uploads}]
+
+    async def receive() -> Any:
+        if sent:
+            return sent.pop()
+        while not uploads and scope[EXCHANGE_KEY].known is None:  # noqa: ASYNC110 -- nothing tells of it
+            await asyncio.sleep(0.001)
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        pytest.fail("there is nobody to answer")
+
+    with reading() as found:
+        asyncio.run(counted_django.asgi(scope, receive, send))
+    check(found, "GET", endpoint, "499", 0)
 
 
 def test_a_file_that_the_server_sends_by_itself_has_its_length() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 
@@ -45,6 +46,11 @@ async def later(_: HttpRequest) -> HttpResponse:
     return HttpResponse("later")
 
 
+async def never(_: HttpRequest) -> HttpResponse:
+    await asyncio.Event().wait()
+    return HttpResponse()
+
+
 def fail(_: HttpRequest) -> HttpResponse:
     raise ValueError("fail")
 
@@ -67,6 +73,7 @@ urlpatterns = [
     path("work", work),
     path("api/orders/", include(orders)),
     path("later", later),
+    path("never", never),
     path("fail", fail),
     path("stream", stream),
     path("file", file),
