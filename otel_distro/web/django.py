@@ -39,7 +39,7 @@ def follow(http_metrics: str) -> None:
     metrics = None if http_metrics == "semconv" else request_metrics()
     _replaced.put(BaseHandler, "resolve_request", _telling)
     common = getattr(sys.modules.get("django.middleware.common"), "CommonMiddleware", None)
-    if common is not None:
+    if hasattr(common, "get_full_path_with_slash"):
         _replaced.put(common, "get_full_path_with_slash", _appending)
     for server, handler, served in (("wsgi", "WSGIHandler", _wsgi), ("asgi", "ASGIHandler", _asgi)):
         found = getattr(sys.modules.get(f"django.core.handlers.{server}"), handler, None)
