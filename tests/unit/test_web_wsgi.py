@@ -72,6 +72,7 @@ class Server:
 
     def __init__(self, recorder: Recorder | None, application: Callable[..., Iterable[bytes]], **changes: Any) -> None:
         self.status = ""
+        self.error: Any = None
         self.headers: list[tuple[str, str]] = []
         self.written: list[bytes] = []
         self.environ = environ(**changes)
@@ -79,7 +80,7 @@ class Server:
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
         assert type(headers) is list
-        self.status, self.headers = status, headers
+        self.status, self.headers, self.error = status, headers, exc_info
         return self.written.append
 
     def send(self) -> bytes:
@@ -231,7 +232,7 @@ def test_the_last_status_counts_where_an_error_replaces_the_first(recorder: Reco
 
     server = Server(recorder, application)
     server.send()
-    assert server.status == "503 Busy"
+    assert (server.status, server.error[0]) == ("503 Busy", ValueError)
     assert recorder.records == [("GET", "/items/<id>", 503, 4)]
 
 
@@ -402,8 +403,11 @@ def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(reco
     assert current_request.get() is None
 
 
-def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_context_lasts(recorder: Recorder) -> None:
-    server = Server(recorder, answering(b"hel", b"lo", headers=[("Content-Length", "5")]))
+@pytest.mark.parametrize("name", ["Content-Length", "content-length"])
+def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_context_lasts(
+    recorder: Recorder, name: str
+) -> None:
+    server = Server(recorder, answering(b"hel", b"lo", headers=[(name, "5")]))
     sent = iter(server.body)
     assert next(sent) == b"hel"
     assert recorder.records == []
