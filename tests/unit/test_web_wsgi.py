@@ -12,6 +12,7 @@ from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 import pytest
+from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, NonRecordingSpan, get_current_span
 
 from otel_distro.context import get_request_id, request_id, set_user, user_id
 from otel_distro.web.current import current_request
@@ -27,6 +28,7 @@ class Recorder:
     active: int = 0
     records: list[tuple[str, str, int, int]] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
+    contexts: list[Any] = field(default_factory=list)
 
     def started(self) -> None:
         self.active += 1
@@ -37,6 +39,7 @@ class Recorder:
         self.active -= 1
         self.records.append((method, endpoint, status, size))
         self.durations.append(duration)
+        self.contexts.append(context)
 
 
 @pytest.fixture
@@ -542,6 +545,25 @@ def test_metrics_that_raise_are_one_warning_and_the_request_is_served(caplog: py
     for _ in range(3):
         assert Server(Broken(), answering(b"ok")).send() == b"ok"
     assert caplog.text.count("requests are not measured") == 1
+
+
+class Recorded(NonRecordingSpan):
+    """What the hook does not know as a span that nobody keeps."""
+
+
+@pytest.mark.parametrize(
+    ("span", "named"), [(Recorded(INVALID_SPAN_CONTEXT), True), (INVALID_SPAN, False), (None, False)]
+)
+def test_an_exemplar_names_a_span_that_is_recorded_and_no_other(recorder: Recorder, span: Any, named: bool) -> None:
+    def method(_: object, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return answering(b"abc")(environ, start_response)
+
+    hook = Hook(route, recorder, "span", (NonRecordingSpan,))  # type: ignore[arg-type]
+    body: Any = serving(method, hook)(None, {**environ(), "span": span}, lambda *_: None)  # type: ignore[arg-type]
+    list(body)
+    body.close()
+    (around,) = recorder.contexts
+    assert (None if around is None else get_current_span(around)) is (span if named else None)
 
 
 def test_the_hook_keeps_to_pep_3333(recorder: Recorder) -> None:
