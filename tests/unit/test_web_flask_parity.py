@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.propagators import TraceResponsePropagator
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.trace.sampling import (
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace.sampling import (
     Sampler,
     SamplingResult,
 )
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tests.flask_parity import Environ, Setup, told
 
@@ -202,3 +204,19 @@ def test_every_end_of_a_request_tells_the_same_by_each_convention(path: str, opt
         "wsgi.errors": sys.stderr,
     }
     compare(Setup(opt_in), [environ])
+
+
+def test_a_propagator_beside_the_w3c_s_is_asked_also_where_there_is_no_header_of_these() -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/child",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "HTTP_X_OWN": "mine",
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+    }
+    compare(
+        Setup(propagator=CompositePropagator([TraceContextTextMapPropagator(), OwnPropagator()])),
+        [environ, {**environ}],
+    )
