@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from importlib import import_module, metadata
 from importlib.metadata import EntryPoint
@@ -218,7 +218,8 @@ def make_mappings() -> None:
     """Make what all exponential histograms of a process share, a mapping for each scale, before anyone needs it.
 
     The SDK makes them one by one, under a lock that a fork may leave to the child held, and that who records by a
-    finalizer or signal handler, in the midst of that, would want once more.
+    finalizer or signal handler, in the midst of that, would want once more. It takes that lock to look one up as well,
+    and Python 3.14 runs such a handler, or another thread, right after it is taken: now there is none.
     """
     inner = "opentelemetry.sdk.metrics._internal.exponential_histogram.mapping"
     kinds = (
@@ -227,8 +228,11 @@ def make_mappings() -> None:
     )
     for module, name, scales in kinds:
         with suppress(Exception):  # this release makes them in another way
+            kind = find(f"{inner}.{module}", name)
             for scale in scales:
-                find(f"{inner}.{module}", name)(scale)
+                kind(scale)
+            if hasattr(kind, "_mappings_lock"):
+                kind._mappings_lock = nullcontext()
 
 
 def _has_private_attributes() -> bool:

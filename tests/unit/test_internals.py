@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.exponent_mapping import ExponentMapping
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm_mapping import LogarithmMapping
 
 from otel_distro import internals
 
@@ -82,3 +86,16 @@ def test_an_sdk_that_is_off_is_no_other_release(
     monkeypatch.setattr(internals, "warned", set())
     assert internals.metrics_sdk() is None
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("kind", [ExponentMapping, LogarithmMapping])
+def test_what_exponential_histograms_share_is_found_while_somebody_else_is_looking_for_it(
+    kind: type[ExponentMapping | LogarithmMapping], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "_mappings_lock", threading.Lock())
+    internals.make_mappings()
+    with kind._mappings_lock:
+        thread = threading.Thread(target=kind, args=(kind._min_scale,), daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
