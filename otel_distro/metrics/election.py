@@ -91,6 +91,16 @@ class Ticker:
         """Stop the thread soon."""
         self._stop.set()
 
+    def end(self, seconds: float) -> None:
+        """Stop the thread and wait for its end, at most so long.
+
+        Where gevent has come since, it waits in gevent, whose code in C++ Python 3.10 takes it out of when the process
+        ends: that is a SIGSEGV or a SIGABRT.
+        """
+        self.stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(seconds)
+
     def _run(self) -> None:
         take_no_signals()
         stop = self._stop
@@ -99,3 +109,5 @@ class Ticker:
                 self._tick()
             except Exception as error:  # noqa: BLE001 -- the next second tries again; the application must not see it
                 _logger.debug("a tick failed: %r", error)
+        # Where gevent has come since, Python does not find the thread at its end, and says so, unless it has asked.
+        threading.current_thread()

@@ -34,6 +34,8 @@ from otel_distro.metrics.store import CellStore
 from otel_distro.settings import Settings
 
 _OBSERVE_EVERY: Final = 5.0  # seconds between two rounds of observable instruments for the other processes' pages
+# Longer than the watching thread sleeps, where gevent does not wake it.
+_TICK_SECONDS: Final = 2.0
 
 _logger = logging.getLogger(__name__)
 
@@ -215,8 +217,8 @@ class PageService:
 
     def _leave(self) -> None:
         """Leave the group at the end of the process: first the port, then the seat; the values stay for the others."""
-        # The watching thread is left to go with the process: under gevent a thread that ends this late says so.
         self._close_servers()
+        self._ticker.end(_TICK_SECONDS)
         if self._reader is not None:
             self._reader.store.close()
         if self._group is not None:

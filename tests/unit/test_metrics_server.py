@@ -186,6 +186,20 @@ def test_the_files_of_ended_processes_are_folded_where_a_stranger_has_the_port()
             assert f"files ['{own}', 'folded.cells']" in app.stdout, app.report
 
 
+def test_no_thread_is_left_at_the_end_of_a_process_that_gevent_may_have_taken_over() -> None:
+    program = textwrap.dedent(
+        """
+        import atexit, threading
+        import otel_distro
+        atexit.register(lambda: print("left:", [thread.name for thread in threading.enumerate()]))
+        otel_distro.start_metrics_server(0)
+        """
+    )
+    with AppProcess([sys.executable, "-c", program]) as app:
+        assert app.wait() == 0, app.report
+        assert "left: ['MainThread']\n" in app.stdout, app.report
+
+
 @pytest.mark.parametrize("text", ["", "always_ON", "nonsense"])
 def test_an_exemplar_filter_that_the_sdk_does_not_take_costs_no_page(text: str) -> None:
     program = textwrap.dedent(
