@@ -44,8 +44,11 @@ def test_a_line_of_json_takes_about_as_many_calls_as_one_of_plain_text(
     plain.setLevel(logging.INFO)
 
     def log(logger: logging.Logger) -> int:
-        logger.info("order %s placed for %s", 1, "ann")  # opens the file
-        return calls(lambda: logger.info("order %s placed for %s", 2, "ann"))
+        def write() -> None:
+            logger.info("order %s placed for %s", 2, "ann")
+
+        write()  # opens the file, and makes what the lines of one place have in common
+        return calls(write)
 
     expected = log(plain)
     handler.close()
@@ -59,5 +62,5 @@ def test_a_line_of_json_takes_about_as_many_calls_as_one_of_plain_text(
         found = log(logging.getLogger("test.ours"))
     finally:
         reset_logging()
-    assert (tmp_path / "x.log").read_bytes().count(b"order 2 placed") == 1
-    assert found <= 1.15 * expected
+    assert (tmp_path / "x.log").read_bytes().count(b"order 2 placed") == 2
+    assert found <= 1.15 * expected, (found, expected)
