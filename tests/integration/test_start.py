@@ -94,6 +94,19 @@ def test_configure_does_the_same_from_inside_and_a_second_call_nothing(small: Sm
     assert all("trace_id" in d for d in small.documents() if d["message"] == "looked up 2")
 
 
+@pytest.mark.parametrize("option", ["-I", "-E"])
+def test_where_python_leaves_the_environment_aside_only_configure_starts_anything(option: str) -> None:
+    program = (
+        "import sys; print('by the prefix:', 'otel_distro' in sys.modules); "
+        "from otel_distro import configure; configure(); "
+        "from otel_distro.metrics.server import page_service; print('by the call:', page_service.attached)"
+    )
+    command = ["opentelemetry-instrument", "python", option, "-c", program]
+    with AppProcess(command, {"OTEL_EXPORTER_PROMETHEUS_PORT": "0"}) as app:
+        assert app.wait() == 0, app.report
+        assert app.stdout == "by the prefix: False\nby the call: True\n", app.report
+
+
 def test_configure_under_the_prefix_does_nothing_more(small: Small) -> None:
     with small.start("--configure", OTEL_DISTRO_LOG_FILE=str(small.log_file)) as app:
         app.wait_for_http(small.url + "/items/1")
