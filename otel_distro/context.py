@@ -1,6 +1,6 @@
-"""Who the current request is for: request id and user id, which the request hook writes and the logs read.
+"""The request under way, its id and its user, which the request hook writes and the logs read.
 
-Both are context variables: each thread, greenlet (with gevent's contextvars support) and asyncio task sees its own.
+They are context variables: each thread, greenlet (with gevent's contextvars support) and asyncio task sees its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import sys
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 REQUEST_ID_LIMIT: Final = 128
 USER_ID_LIMIT: Final = 256
@@ -23,9 +23,29 @@ waiting_ids: Final[list[str]] = []
 request_id: Final[ContextVar[str | None]] = ContextVar("otel_distro_request_id", default=None)
 # The user, None, or a request under way: who has named nobody takes the user whom another task or thread of it named.
 user_id: Final[ContextVar[Any]] = ContextVar("otel_distro_user_id", default=None)
-# The request that the hook is serving in this context, which `web.current` describes; its `user` is whom `set_user` has
-# named last in it.
-served: Final[ContextVar[Any]] = ContextVar("otel_distro_current_request", default=None)
+
+
+class CurrentRequest(Protocol):
+    """A request under way; belongs to the thread or task that serves it."""
+
+    user: str | None
+    """Whom `set_user` has named last, in whatever task or thread of the request."""
+
+    @property
+    def method(self) -> str:
+        """The method, one of the standard's or `_OTHER`."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """The route template, or None while no route is known."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether the hook itself records this request in the classic metrics."""
+
+
+# The request that the hook is serving in this context: what `monitor_request` asks before it counts.
+current_request: Final[ContextVar[CurrentRequest | None]] = ContextVar("otel_distro_current_request", default=None)
 
 
 def new_request_id() -> str:
@@ -90,7 +110,7 @@ def set_user(id: object) -> None:  # noqa: A002 -- the public signature
     except Exception:  # noqa: BLE001 -- the application's own __str__ may raise anything
         named = None
     user_id.set(named)
-    request = served.get()
+    request = current_request.get()
     if request is not None:
         request.user = named
 

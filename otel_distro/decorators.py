@@ -15,12 +15,12 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
 import otel_distro
+from otel_distro.context import current_request
 from otel_distro.metrics.declared import histogram
 from otel_distro.metrics.instruments import SCOPE
 from otel_distro.metrics.labelled import Histogram, label_text
 from otel_distro.metrics.rejected import warn_once
 from otel_distro.metrics.timing import Begin, F, TimedCall, is_kind, timed
-from otel_distro.web.current import current_request
 from otel_distro.web.requests import UNMATCHED, normal_method, request_metrics
 from otel_distro.web.results import Answer, answer_of, status_of_exception
 

@@ -13,10 +13,17 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, get_current_span, set_span_in_context
 
-from otel_distro.context import ERROR_IDS, accepted_request_id, current_user, new_request_id, request_id, user_id
+from otel_distro.context import (
+    ERROR_IDS,
+    accepted_request_id,
+    current_request,
+    current_user,
+    new_request_id,
+    request_id,
+    user_id,
+)
 from otel_distro.internals import current_span_ids
 from otel_distro.tracing import DormantSpan
-from otel_distro.web.current import current_request
 from otel_distro.web.exchange import set_back, warn_of
 from otel_distro.web.requests import METHODS, NO_BODY, UNMATCHED, RequestMetrics, normal_method
 

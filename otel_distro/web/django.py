@@ -12,9 +12,9 @@ from typing import Any, Final
 from django import urls
 from django.core.handlers.base import BaseHandler
 
+from otel_distro.context import current_request
 from otel_distro.web.asgi import EXCHANGE_KEY, AsgiExchange, AsgiHook
 from otel_distro.web.asgi import serving as serving_asgi
-from otel_distro.web.current import current_request
 from otel_distro.web.exchange import Exchange, Hook, warn_of
 from otel_distro.web.replaced import Replaced
 from otel_distro.web.requests import RequestMetrics, request_metrics

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import set_span_in_context
 
-from otel_distro.context import accepted_request_id, new_request_id, request_id, user_id, waiting_ids
-from otel_distro.web.current import current_request
+from otel_distro.context import accepted_request_id, current_request, new_request_id, request_id, user_id, waiting_ids
 from otel_distro.web.requests import METHODS, NO_BODY, UNMATCHED, RequestMetrics, normal_method
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ class Exchange:
         "user",
         "whole",
     )
+    user: str | None
 
     def __init__(self, environ: Environ, start_response: StartResponse, hook: Hook) -> None:
         self._start = perf_counter()

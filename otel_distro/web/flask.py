@@ -18,8 +18,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wsgi import ClosingIterator
 
+from otel_distro.context import current_request
 from otel_distro.tracing import DormantSpan
-from otel_distro.web.current import current_request
 from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.requests import request_metrics
 from otel_distro.web.wsgi import SPANS_MARK, serving

@@ -21,7 +21,7 @@ from opentelemetry.trace import StatusCode
 from werkzeug.exceptions import NotFound
 
 from otel_distro import decorators, monitor_request, track_performance
-from otel_distro.web.current import current_request
+from otel_distro.context import current_request
 from tests.meters import Reading, instruments, reading
 from tests.spans import spans
 
@@ -33,6 +33,7 @@ class _Request:
     method: str = "POST"
     endpoint: str | None = "/api/orders/<id>"
     counted: bool = False
+    user: str | None = None
 
 
 @contextmanager

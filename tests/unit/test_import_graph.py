@@ -17,6 +17,7 @@ RANKS = {
     "internals": 0,
     "context": 0,
     "redaction": 0,
+    "redaction_patterns": 0,
     "variables": 0,
     "settings": 1,
     "metrics": 2,

@@ -15,10 +15,9 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span, use_span
 
-from otel_distro.context import ERROR_IDS, current_user, get_request_id, request_id, set_user, user_id
+from otel_distro.context import ERROR_IDS, current_request, current_user, get_request_id, request_id, set_user, user_id
 from otel_distro.logs.document import Documents
 from otel_distro.web.asgi import AsgiHook, Message, Receive, Scope, Send, serving
-from otel_distro.web.current import current_request
 from tests.asgi import Answer, answered, ask, scope_of
 from tests.unit.test_web_wsgi import Recorder
 

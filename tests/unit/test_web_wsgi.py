@@ -14,8 +14,7 @@ from wsgiref.validate import validator
 import pytest
 from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, NonRecordingSpan, get_current_span
 
-from otel_distro.context import get_request_id, request_id, set_user, user_id
-from otel_distro.web.current import current_request
+from otel_distro.context import current_request, get_request_id, request_id, set_user, user_id
 from otel_distro.web.exchange import Exchange, Hook
 from otel_distro.web.pep3333 import Environ, StartResponse
 from otel_distro.web.wsgi import serving

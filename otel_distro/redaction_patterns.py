@@ -1,0 +1,158 @@
+"""What secrets look like in texts: the patterns by which `redaction` finds them, and what tells that there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+# A lower-case text without any of these has no `name: value` to mask: one quick search instead of many, and by first
+# letters, of which few others than these would slow it.
+_HINTS: Final = (
+    r"p(?:ass|wd|rivate|hpsess|in(?![a-z]))|s(?:ecret|ig(?:nature)?=|ession[-_]?id)|t(?:oken|p(?<=otp))"
+    r"|a(?:pi[-_]?key|cc(?:ess|ount)[-_]?key|uthoriz)|c(?:ookie|ard|vv|vc|urity|redent)|jwt"
+)
+
+# What stands between a name and its value: a number (password2), the bracket of a form's field (user[password]), `=`,
+# `:`, `=>`, with the quotes of JSON, of Python and of JSON within JSON, or all of it as a URL within a URL has it.
+_CLOSED: Final = r"[0-9]{0,4}(?:\]|%(?:25)?5d)?(?:\\{0,8}[\"']|%(?:25)?2[27])?"
+_JOIN: Final = rf"{_CLOSED}[ \t]{{0,8}}(?:=>|[:=]{{1,2}}|%(?:25)?3[ad])[ \t]{{0,8}}"
+# Where a short word begins: not within another one but at its hump (dbPass), or behind what a URL or the text of a text
+# have for a character.
+_BEGINS: Final = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z]))|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
+_KEYS: Final = (
+    r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret"
+    r"|token(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
+    r"(?<!continuation[-_]token)(?<!continuationtoken)"
+    r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
+    r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL
+)
+_SHORT: Final = r"(?:user)?pwd|cvv|cvc|security[-_]?code|jwt|j?session[-_]?id|phpsessid"
+_WEAK: Final = r"(?:pass|otp(?:[-_]?code)?|pin)(?![ \t]{1,4}[0-9]{1,3}(?:\s|\Z))"
+# These say something else as well: PASS: test_a, pass=12 of a run of tests, pin: 17 of a board. What is secret stands
+# behind `=`, a quoted name or, of digits, behind `:`, and is no number of three digits.
+_MEANT: Final = (
+    rf"{_WEAK}(?=[0-9]{{0,4}}(?:\]|%|\\{{0,8}}[\"']|[ \t]{{0,8}}=|(?<!pass)[ \t]?:[ \t]?[0-9]))"
+    rf"(?!{_JOIN}[\"']?[0-9]{{1,3}}(?:[\s,;:.%/)\]}}&\"'|]|\Z))"
+)
+# A quoted value ends at its quote; one that is never closed ends with the line. No part can match in two ways, and what
+# is searched for is consumed, so the cost stays linear in the length of the text.
+_QUOTED: Final = (
+    r"\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
+    r"|(?P<back>\\{1,8})(?P<quote>[\"'])(?:(?!(?<!\\)(?P=back)(?P=quote))[^\r\n])*"
+)
+_PREFIX: Final = r"(?:[bfru]{1,2}(?=[\"']))?"
+# A value that is not quoted ends where the next pair begins, whose value may be a secret too. Within it a quote stands
+# before a letter: pa'ss, Secret('pass').
+_WORD: Final = r"(?:[^\s&\"',;]+|[,;](?![\w.-]{1,64}[=:]))+"
+_BARE: Final = rf"(?:(?:basic|bearer)[ \t]{{1,8}})?{_WORD}(?:[\"']+(?=\w){_WORD})*"
+# Lists and objects of texts, as Python and JSON write them, closed or not; deeper ones end at their second level.
+_PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
+_INNER: Final = rf"[\[({{](?:{_PLAIN})*[\])}}]?"
+_MANY: Final = (
+    rf"(?=[\[({{][\[({{ ]{{0,4}}b?[\"'])(?P<many>[\[({{](?:{_PLAIN}|[\[({{](?:{_PLAIN}|{_INNER})*[\])}}]?)*[\])}}]?)"
+)
+_FLAGS: Final = re.IGNORECASE
+
+COOKIE: Final = re.compile(
+    rf"(?P<key>cookie(?:s(?={_JOIN}[{{\[(<]))?{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|[^\r\n]+)", _FLAGS
+)
+AUTHORIZATION: Final = re.compile(
+    rf"(?P<key>authorization{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n]*"
+    r"|(?:(?:basic|bearer|token|apikey|negotiate|ntlm|jwt|key)[ \t]{1,8})?[^\s\"']+)",
+    _FLAGS,
+)
+# SQLAlchemy takes passwords with `/`, `?` and `#` in them; a port is none.
+URL: Final = re.compile(
+    r"(?<=://)(?P<user>[^\s/?#@:\"'\[]{0,256}):(?:[^\s/?#\"']{1,1024}|(?![0-9]{1,5}[/?#,;])(?:[^\s@:\"']|:(?!//)){1,1024})@"
+)
+# No name and password but one text that is long, with digits in it, as tokens are.
+URL_TOKEN: Final = re.compile(r"(?<=://)(?=[\w-]{0,256}[0-9])[\w-]{20,256}@", re.ASCII)
+BEARER: Final = re.compile(r"\b(?P<key>(?:bearer|basic)[ \t]{1,8})(?=[a-z._~+/-]{0,256}[0-9=])[\w.~+/-]{8,}=*", _FLAGS)
+JWT: Final = re.compile(
+    r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", re.ASCII
+)
+PEM: Final = re.compile(
+    r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?:[^-]+|-(?!----))*"
+    r"(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
+)
+# Tokens that their form alone tells, of GitHub, npm, Stripe, Slack, GitLab, OpenAI, Anthropic, AWS and Google; whose
+# they are stays. Each is found by its `_`, `-` or `A`: few places of a text have to be looked at.
+FORMED: Final = re.compile(
+    r"(?P<key>[_A-](?:"
+    r"(?:(?<=gh[pousr]_)|(?<=github_)pat_)(?=[A-Za-z0-9]{20}|[0-9]{1,20}_eyJ)"
+    r"|(?<=npm_)(?=[A-Za-z0-9]{36})"
+    r"|(?<=[rs]k_)(?:(?<![a-z][rs]k_)|(?<=\\[nrt][rs]k_))(?:live|test)_(?=[A-Za-z0-9]{16})"
+    r"|(?<=xox[a-eprs]-)(?=[\w%-]{10})|(?<=xapp-)(?=[0-9]-[A-Z0-9]{8})|(?<=glpat-)(?=[\w-]{20})"
+    r"|(?<=sk-)(?:(?<![a-z]sk-)|(?<=\\[nrt]sk-))(?=(?:proj|ant|svcacct)-[\w-]{20})"
+    r"|(?<=A)[KS]IA(?=[A-Z0-9]{16}(?![A-Za-z0-9]))|(?<=A)Iza(?=[\w-]{35}(?![\w-]))"
+    r"))[\w%-]+(?:\.[\w-]+)*",
+    re.ASCII,
+)
+# SQL: PASSWORD 'x', PASSWORD('x'), SET PASSWORD FOR 'bob'@'%' = 'x', IDENTIFIED WITH a BY 'x'; also: password "x".
+_NAMED: Final = r"['\"`]?[\w.%-]{1,64}['\"`]?"
+SQL: Final = re.compile(
+    rf"(?P<key>passw(?:or)?d(?:(?:\s{{1,40}}for\s{{1,40}}{_NAMED}(?:@{_NAMED})?\s{{0,40}}=)?\s{{1,40}}|\s?\(\s?)"
+    rf"(?:[en]|u&)?|(?P<by>identified\s{{1,40}}(?:with\s{{1,40}}{_NAMED}\s{{1,40}})?(?:by|as)\s{{1,40}}(?:password\s{{1,40}})?))"
+    rf"(?=\\{{0,8}}[\"'][^\s),;\]}}\"'])(?P<value>{_QUOTED})",
+    _FLAGS,
+)
+STATEMENT: Final = re.compile(r"\b(?:create|alter|grant)\s", _FLAGS).search
+OPENED: Final = re.compile(r"[(\[]b?[\"']").search
+# The status of a request to a path that ends with a name: POST /oauth/token: 401.
+PATH: Final = re.compile(r"/[\w.-]{0,64}\Z", re.ASCII)
+STATUS: Final = re.compile(r"[1-5][0-9]{2}\W?", re.ASCII)
+NEXT_PAIR: Final = re.compile(r"[,;](?=[\w.-]{1,64}[=:])")
+# 13 to 19 digits that begin as cards do, in one piece or in the groups that are printed on them; not a part of a
+# longer number, word or float.
+CARD: Final = re.compile(
+    r"(?<![0-9A-Za-z_+])(?<![0-9][-.])(?:"
+    r"(?:[3-6][0-9]{12,18}|2[2-7][0-9]{14})"
+    r"|[2-6][0-9]{3}(?P<gap>[ -])[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{1,4}(?P<rest>(?P=gap)[0-9]{3})?"
+    r"|3[0-9]{3}(?P<space>[ -])[0-9]{6}(?P=space)[0-9]{4,5}"
+    r")(?![0-9A-Za-z_])(?![-.][0-9])"
+)
+
+
+class Named(NamedTuple):
+    """What finds a value by its name, and a search that tells of a lower-case text that it has no such name."""
+
+    pairs: re.Pattern[str]
+    options: re.Pattern[str]
+    elements: re.Pattern[str]
+    tuples: re.Pattern[str]
+    hinted: Callable[[str], re.Match[str] | None]
+
+
+def named(own: Sequence[str]) -> Named:
+    """Return the patterns for these names beside those that are always masked; `own` are as `squashed` gives them."""
+    short = "|".join((_SHORT, *map(_spelled, own)))
+    meant = rf"{_KEYS}|{_BEGINS}(?:{short}|{_MEANT}|credentials(?={_JOIN}[\[({{]))"
+    generic = re.compile(rf"(?P<key>(?:{meant}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|{_MANY}|{_BARE})", _FLAGS)
+    ended = rf"(?:{_KEYS}|{_BEGINS}(?:{short}|{_WEAK})|cookie|authorization)[0-9]{{0,4}}"
+    option = re.compile(
+        rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_.]){{0,4}}[a-z0-9]{{0,32}}?{ended}[ \t]{{1,4}})(?!-)"
+        rf"(?P<value>{_QUOTED}|{_BARE})",
+        _FLAGS,
+    )
+    name = rf"[\w.-]{{0,64}}?{ended}"
+    elements = re.compile(
+        rf"(?P<key><(?:[\w.-]{{1,64}}:)?{name}(?:[ \t][^<>]{{0,256}})?>)"
+        r"(?P<value>(?:<!\[CDATA\[)?[^<>]+(?:\]>)?)(?=</)",
+        _FLAGS,
+    )
+    # Header lists as Python and JSON have them: ('Cookie', 'a=b'), (b'authorization', b'...'), [["Cookie", "a=b"]],
+    # for ["password", "user"] alone are names; {"name": "password", "value": ".."}; <input name="token" value="x">.
+    pairs = re.compile(
+        rf"(?P<key>(?:(?:\(|(?<=[\[,])\[|(?<=[\[,] )\[)b?[\"']{name}[\"'],"
+        rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']{name}[\"'],?[ \t]{{0,4}}[\"']?value[\"']?[ \t]?[:=])"
+        rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED})",
+        _FLAGS,
+    )
+    hinted = re.compile("|".join((_HINTS, *sorted({_spelled(name[:3]) for name in own})))).search
+    return Named(generic, option, elements, pairs, hinted)
+
+
+def _spelled(name: str) -> str:
+    """Return the pattern of a user's own name, separators within it; isin is not found in `is in`."""
+    return "[-_.]?".join(map(re.escape, name[:3])) + "".join("[-_. ]?" + re.escape(letter) for letter in name[3:])
