@@ -106,7 +106,15 @@ class Redactor:
                 text = SQL.sub(_masked_statement, text)
         if "earer" in text or "asic" in text or "BE" in text or "BASIC" in text:
             text = BEARER.sub(_masked_credentials, text)
-        if length > 19 and ("_" in text or "-" in text or "A" in text):
+        # What `FORMED` finds has one of these: to look for them costs less than to look at each `_`, `-` and `A`.
+        if length > 19 and (
+            (
+                "_" in text
+                and ("gh" in text or "pat_" in text or "npm_" in text or "k_live_" in text or "k_test_" in text)
+            )
+            or ("-" in text and ("sk-" in text or "xox" in text or "xapp-" in text or "glpat-" in text))
+            or ("A" in text and ("KIA" in text or "SIA" in text or "AIz" in text))
+        ):
             text = FORMED.sub(_masked_credentials, text)
         if "eyJ" in text:
             text = JWT.sub(REDACTED, text)
