@@ -117,10 +117,10 @@ CARD: Final = re.compile(
 class Named(NamedTuple):
     """What finds a value by its name, and a search that tells of a lower-case text that it has no such name."""
 
-    pairs: re.Pattern[str]
-    options: re.Pattern[str]
+    generic: re.Pattern[str]
+    option: re.Pattern[str]
     elements: re.Pattern[str]
-    tuples: re.Pattern[str]
+    pairs: re.Pattern[str]
     hinted: Callable[[str], re.Match[str] | None]
 
 
