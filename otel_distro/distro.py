@@ -100,14 +100,13 @@ def install_fast_paths() -> None:
     Instruments and spans of the whole process have it, applications from their instrumentation on. Where this
     OpenTelemetry release works in another way there is one warning for each part, and that part stays as it is.
     """
-    from otel_distro import attributes
-    from otel_distro.internals import metrics_sdk
+    from otel_distro.internals import metrics_sdk, recorded
     from otel_distro.metrics import recording
 
     sdk = metrics_sdk()
     if sdk is not None:
         recording.install(sdk)
-    attributes.install()
+    recorded.install()
     if find_spec("flask") is not None:
         from otel_distro.web import flask_instrumentation
 

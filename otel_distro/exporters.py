@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from otel_distro import attributes, internals
+from otel_distro import internals
 from otel_distro.errors import InputError
 from otel_distro.settings import Settings
 
@@ -46,10 +46,12 @@ def start_traces(settings: Settings, resource: Resource, isolated: Isolated, out
     )
     for exporter in _started("traces", settings.traces_exporters, settings, isolated):
         from otel_distro import otlp_spans
-        from otel_distro.delivery.outbox import Batching, Outbox, SpanOutbox
+        from otel_distro.delivery.outbox import Batching, Outbox, SpanOutbox, puts_of
         from otel_distro.delivery.sender import Sender
+        from otel_distro.internals import recorded
 
-        attributes.install()
+        recorded.install()
+        provider.puts_of = puts_of
         batching = Batching(settings.span_delay / 1000, settings.span_batch, settings.span_queue)
         sender = Sender("traces", exporter)
         outlets.append(Outbox("OtelDistroSpans", sender, batching, otlp_spans.size_of, settings.exit_timeout))

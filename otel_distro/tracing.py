@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -13,11 +12,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, get_current_span
 from opentelemetry.util.types import Attributes
 
-from otel_distro.internals import spans as internals
-
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
-_span_class: Final = lru_cache(maxsize=1)(internals.span_class)
+_UNASKED: Final[Any] = object()
 
 
 class DormantTracerProvider(TracerProvider):
@@ -29,6 +26,9 @@ class DormantTracerProvider(TracerProvider):
     """
 
     awake = False
+
+    # Says of all processors what gets their ended spans in their place; see `internals.recorded.PutsOf`.
+    puts_of: Any = None
 
     def get_tracer(
         self,
@@ -78,6 +78,8 @@ class DormantTracer(Tracer):
     """A tracer of the provider above; made by it alone."""
 
     provider: DormantTracerProvider
+    # What makes its recorded spans, asked for with the first of them; None where that is the SDK.
+    _form: Any = _UNASKED
 
     @property
     def samples_all(self) -> bool:
@@ -88,41 +90,33 @@ class DormantTracer(Tracer):
         """Return the span without a parent that stands for one which every sampler of `samples_all` takes."""
         return DormantSpan(self.id_generator)
 
-    def _recorded(  # noqa: PLR0913, PLR0917 -- what a span is made of
+    def _recorded(
         self,
         name: str,
-        context: Context,
+        context: Context | None,
         kind: SpanKind,
-        attributes: Attributes,
+        attributes: dict[str, Any] | None,
         start_time: int | None,
-        record_exception: bool,
-        set_status_on_exception: bool,
-    ) -> Span | None:
-        """Start what the SDK starts in an empty context by a sampler of `samples_all`, without asking either."""
-        made = _span_class()
-        if made is None:
+    ) -> Any:
+        """Start what the SDK starts by a sampler of `samples_all`, without asking it; None where only the SDK can."""
+        form = self._form
+        if form is _UNASKED or (form is not None and form.of != (self.resource, self.span_processor, self.sampler)):
+            form = self._form = _form_of(self)
+        if form is None:
             return None
         ids = self.id_generator
-        flags = _SAMPLED_RANDOM if ids.is_trace_id_random() else _SAMPLED
-        trace_id = ids.generate_trace_id()
-        span: Any = made(
-            name=name,
-            context=SpanContext(trace_id, ids.generate_span_id(), False, flags),
-            sampler=self.sampler,
-            resource=self.resource,
-            attributes=attributes,
-            span_processor=self.span_processor,
-            kind=kind,
-            instrumentation_info=self.instrumentation_info,
-            record_exception=record_exception,
-            set_status_on_exception=set_status_on_exception,
-            limits=self._span_limits,
-            instrumentation_scope=self._instrumentation_scope,
-            record_end_metrics=self._tracer_metrics.start_span(None, Decision.RECORD_AND_SAMPLE),
-        )
-        span.start(start_time=start_time, parent_context=context)
-        recorded: Span = span
-        return recorded
+        # In an empty context there is none.
+        parent: Any = get_current_span(context).get_span_context() if context or context is None else None
+        if parent is None or (type(parent) is SpanContext and not parent.is_valid):
+            trace_id, state, parent = ids.generate_trace_id(), None, None
+            random: int = ids.is_trace_id_random()
+        elif type(parent) is SpanContext and (parent.trace_flags & _SAMPLED or self.sampler is ALWAYS_ON):
+            trace_id, state = parent.trace_id, parent.trace_state
+            random = parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
+        else:
+            return None
+        own = SpanContext(trace_id, ids.generate_span_id(), False, _SAMPLED_RANDOM if random else _SAMPLED, state)
+        return form.start(name, own, parent, kind, attributes, start_time, context)
 
     def start_span(  # noqa: PLR0913, PLR0917 -- the API's signature
         self,
@@ -137,10 +131,11 @@ class DormantTracer(Tracer):
     ) -> Span:
         """Return the SDK's span once the provider is awake, and before that one which records nothing."""
         if self.provider.awake:
-            if context is not None and not context and self.samples_all and not links and self._is_enabled():
-                span = self._recorded(
-                    name, context, kind, attributes, start_time, record_exception, set_status_on_exception
-                )
+            sampler = self.sampler  # as `samples_all` asks, without its call
+            plain = record_exception and set_status_on_exception and not links
+            plain = plain and (sampler is DEFAULT_ON or sampler is ALWAYS_ON)
+            if plain and (attributes is None or type(attributes) is dict) and self._is_enabled():
+                span: Span | None = self._recorded(name, context, kind, attributes, start_time)
                 if span is not None:
                     return span
             return super().start_span(
@@ -155,3 +150,10 @@ class DormantTracer(Tracer):
         decision = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ()).decision
         flags = _SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags(TraceFlags.DEFAULT)
         return NonRecordingSpan(SpanContext(trace_id, self.id_generator.generate_span_id(), False, flags))
+
+
+def _form_of(tracer: DormantTracer) -> Any:
+    """Return what makes the recorded spans of a tracer; loaded with the first of them."""
+    from otel_distro.internals.recorded import form_of
+
+    return form_of(tracer, tracer.provider.puts_of)

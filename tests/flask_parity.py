@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from otel_distro import attributes
+from otel_distro.internals import recorded
 from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web import flask_instrumentation
 
@@ -121,7 +121,7 @@ def _surroundings(setup: Setup, *, ours: bool) -> Iterator[None]:
     textmap = propagate.get_global_textmap()
     if ours:
         flask_instrumentation.install()
-        attributes.install()
+        recorded.install()
     stability: Any = _OpenTelemetrySemanticConventionStability
     try:
         with patch.dict(os.environ, {**setup.variables, "OTEL_SEMCONV_STABILITY_OPT_IN": setup.opt_in}):
@@ -136,7 +136,7 @@ def _surroundings(setup: Setup, *, ours: bool) -> Iterator[None]:
         propagate.set_global_textmap(textmap)
         _set_response_propagator(None)
         flask_instrumentation.uninstall()
-        attributes.uninstall()
+        recorded.uninstall()
 
 
 def _application(setup: Setup, seen: list[Any], tracer: Any, tracers: Any, meters: Any) -> Any:

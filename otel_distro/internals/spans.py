@@ -111,11 +111,15 @@ def bare_attributes(span: Any) -> dict[str, Any] | None:
     None for every other one: asking it by its public names copies each part.
     """
     try:
-        attributes, events, links = span._attributes, span._events, span._links
-        if attributes.dropped or events.dropped or links.dropped or len(events) or len(links):
+        attributes, parts = span._attributes, vars(span)
+        if attributes.dropped:
             return None
+        for name in ("_events", "_links"):
+            # Recorded spans of ours have none before somebody asks for them.
+            if name in parts and (parts[name].dropped or len(parts[name])):
+                return None
         found = attributes._dict
-    except AttributeError:
+    except (AttributeError, TypeError):
         return None
     return found if type(found) is dict else None
 

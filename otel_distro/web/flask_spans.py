@@ -91,7 +91,7 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
             return
         environ = request.environ
         token = None
-        parent = get()
+        parent = outer = get()
         kind = internal
         if span_in_context not in parent or trace.get_current_span(parent) is INVALID_SPAN:
             kind = server
@@ -102,11 +102,13 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
             span: Any = new(DormantSpan)  # what `DormantSpan(ids)` does, without its call
             span.ids = tracer.id_generator
         else:
-            if kind is server:
+            if kind is server and (parent or outer):  # of two empty ones either will do
                 token = set_current(parent)
             span = start.span(context, request, environ, parent, kind)
-            # The hook may have put something into the context.
+            # The hook, or a processor, may have put something into the context.
             parent = get()
+            if parent is not outer and kind is server and token is None:
+                set_current(outer)  # so that it goes with the span's own context
         # A context takes nothing once it is made: so it does by the way of every other dictionary.
         inside = Context(parent)
         put(inside, span_in_context, span)
