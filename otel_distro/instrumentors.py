@@ -72,6 +72,8 @@ def instrument(entry_point: EntryPoint, settings: Settings, isolated: Isolated, 
         kwargs["meter_provider"] = _nothing_metered()
     if entry_point.name == "flask":
         _instrument_flask(instrumentor, settings, kwargs)
+    elif entry_point.name == "django":
+        _instrument_django(instrumentor, kwargs, isolated)
     else:
         instrumentor.instrument(**kwargs)
 
@@ -108,3 +110,17 @@ def _instrument_flask(instrumentor: Any, settings: Settings, kwargs: dict[str, A
         classic_metrics=settings.http_metrics != "semconv",
         instrument_app=lambda app: instrumentor.instrument_app(app, **options),
     )
+
+
+def _instrument_django(instrumentor: Any, kwargs: dict[str, Any], isolated: Isolated) -> None:
+    """Instrument where Django knows its settings: before, the instrumentor would give it empty ones for good."""
+    from django.conf import settings
+
+    if settings.configured:
+        instrumentor.instrument(**kwargs)
+    else:
+        from otel_distro.web import django
+
+        django.before_middleware(
+            lambda: isolated("instrumentation 'django'", lambda: instrumentor.instrument(**kwargs)),
+        )

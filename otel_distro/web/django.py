@@ -47,6 +47,21 @@ def follow(http_metrics: str) -> None:
             _replaced.put(found, "__call__", served(metrics))
 
 
+def before_middleware(act: Callable[[], object]) -> None:
+    """Do something once, right before a handler reads for the first time which middleware the settings name."""
+    pending = iter((act,))
+
+    def first(load: Callable[..., Any]) -> Callable[..., Any]:
+        def load_middleware(self: Any, *args: Any, **kwargs: Any) -> Any:
+            for what in pending:
+                what()
+            return load(self, *args, **kwargs)
+
+        return load_middleware
+
+    _replaced.put(BaseHandler, "load_middleware", first)
+
+
 def uninstall() -> None:
     """Give Django the methods back that it had before `install`."""
     _replaced.give_back()

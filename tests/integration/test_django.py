@@ -42,6 +42,18 @@ def test_the_page_has_every_request_of_all_workers_and_lines_have_its_ids(
     assert {line.get("request_id") for line in lines if line["level"] == "ERROR"} == {"mine-2"}
 
 
+def test_an_instrumentation_of_django_is_in_force_and_leaves_it_the_settings_that_the_application_names(
+    served: Served, tmp_path: Path
+) -> None:
+    info = tmp_path / "spans_of_django-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spans-of-django\nVersion: 1.0\n")
+    instrumentor = "django = tests.data.apps.django_instrumentor:Instrumentor"
+    (info / "entry_points.txt").write_text(f"[opentelemetry_instrumentor]\n{instrumentor}\n")
+    with served.started("gunicorn", "-b", f"127.0.0.1:{served.port}", DJANGO, env={"PYTHONPATH": str(tmp_path)}):
+        assert request(served.url).headers["x-instrumented"] == "yes"
+
+
 def test_requests_are_let_alone_where_django_is_disabled(served: Served) -> None:
     env = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "django"}
     with served.started("gunicorn", "-b", f"127.0.0.1:{served.port}", DJANGO, env=env):

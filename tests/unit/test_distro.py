@@ -13,6 +13,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 
 from otel_distro import distro, instrumentors
 from otel_distro.distro import OtelConfigurator, OtelDistro, configure
+from tests.data.apps import counted_django  # noqa: F401 -- Django's settings stand: its instrumentor is called at once
 from tests.processes import AppProcess
 
 
