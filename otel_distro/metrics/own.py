@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 # What instruments begin with that say something of the process itself, by OpenTelemetry name as on the page.
 PREFIXES: Final = ("process_", "python_")
-_PAGE: Final = resource.getpagesize()
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _PROC: Final = Path("/proc/self")
 
 Callback = Callable[[CallbackOptions], Iterable[Observation]]

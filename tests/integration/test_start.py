@@ -284,6 +284,16 @@ def test_an_instrumentation_that_raises_is_named_and_the_rest_runs(small: Small,
         assert "Traceback" not in app.output
 
 
+def test_a_module_of_the_service_that_is_named_resource_costs_no_log_line(tmp_path: Path) -> None:
+    # The prefix command puts the current folder before Python's own modules.
+    (tmp_path / "resource.py").write_text("class Resource: ...\n")
+    program = "import logging, resource; logging.getLogger('a').warning(resource.Resource.__name__)"
+    env = {"OTEL_DISTRO_LOG_FILE": str(tmp_path / "a.log"), "OTEL_METRICS_EXPORTER": "none"}
+    with AppProcess(["opentelemetry-instrument", "python", "-c", program], env, cwd=tmp_path) as app:
+        assert app.wait() == 0, app.output
+    assert '"message":"Resource"' in (tmp_path / "a.log").read_text()
+
+
 def test_flask_run_counts_its_requests(small: Small) -> None:
     with small.flask() as app:
         app.wait_for_http(small.url + "/items/1")
