@@ -124,3 +124,9 @@ def test_the_lock_holds_what_the_package_requires_by_hash_and_names_no_registry(
         locked = [version for name, version in pins if name == requirement.name]
         assert locked, f"{requirement} is not in the lock: `make lock`"
         assert all(requirement.specifier.contains(version, prereleases=True) for version in locked), requirement
+
+
+def test_a_name_that_the_package_does_not_have_is_an_error_and_one_to_type_checkers_too() -> None:
+    # `make types` fails where the remark to the type checker is not needed.
+    with pytest.raises(ImportError, match="cuonter"):
+        from otel_distro import cuonter  # type: ignore[attr-defined]  # noqa: F401
