@@ -27,10 +27,11 @@ _SECRETS: Final = frozenset(("elasticsearch_url", "elasticsearch_api_key", "elas
 
 def reference_table() -> str:
     """Return the table of all variables as Markdown; the reference page of the docs is made from it."""
-    rows = ["| variable | type | unit | default | what it does |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| variable | default | what it does | type |", "| --- | --- | --- | --- |"]
     for variable in VARIABLES:
         default = f"`{variable.default}`" if variable.default else ""
-        rows.append(f"| `{variable.name}` | {variable.type} | {variable.unit} | {default} | {variable.sentence} |")
+        kind = f"{variable.type}, {variable.unit}" if variable.unit else variable.type
+        rows.append(f"| `{variable.name}` | {default} | {variable.sentence} | {kind} |")
     return "\n".join(rows) + "\n"
 
 

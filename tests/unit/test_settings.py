@@ -208,7 +208,7 @@ def test_every_setting_has_one_variable_and_every_default_can_be_parsed() -> Non
 def test_the_reference_table_has_a_row_for_each_variable() -> None:
     rows = reference_table().splitlines()
     assert len(rows) == len(VARIABLES) + 2
-    assert all(row.count("|") == 6 for row in rows)
+    assert all(row.count("|") == 5 for row in rows)
 
 
 def test_passwords_are_not_shown() -> None:
