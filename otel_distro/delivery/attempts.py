@@ -124,7 +124,7 @@ class Attempts:
 
     def _partial(self, response: Any) -> tuple[int, str]:
         partial = response.partial_success
-        return max(0, getattr(partial, _REJECTED[self._signal])), partial.error_message
+        return max(0, getattr(partial, _REJECTED[self._signal])), self.reasons.short(partial.error_message)
 
     def _watch_grpc(self, exporter: Any) -> None:
         stub = exporter._stub

@@ -28,10 +28,12 @@ class Reasons:
         return self.short(_words_of(error))
 
     def short(self, text: str) -> str:
-        """Return a text in one line that is not long."""
+        """Return a text in one line that is not long, and with `?` for what a terminal would obey."""
         for secret in self._secrets:
             text = text.replace(secret, "[redacted]")
         words = " ".join(text.split())
+        if not words.isprintable():
+            words = "".join(letter if letter.isprintable() else "?" for letter in words)
         return words if len(words) <= 200 else words[:197] + "..."
 
 

@@ -185,6 +185,17 @@ def test_no_receiver_rejects_less_than_nothing() -> None:
     assert attempts.last == Attempt(True)
 
 
+def test_why_a_part_was_rejected_is_told_in_one_short_line_without_what_is_secret() -> None:
+    said = ExportTraceServiceResponse()
+    said.partial_success.rejected_spans = 1
+    said.partial_success.error_message = "no room for\nwho has Bearer hunter2" + "!" * 300
+    exporter = http_like(lambda **_: PlainResult(200, "OK", body=said.SerializeToString()))
+    exporter._headers = {"authorization": "Bearer hunter2"}
+    attempts = Attempts("traces", exporter)
+    exporter._client._transport.request()
+    assert attempts.last == Attempt(True, "no room for who has [redacted]" + "!" * 167 + "...", rejected=1)
+
+
 def test_an_answer_over_grpc_that_tells_no_parts_says_that_all_arrived() -> None:
     attempts = Attempts("traces", object())
     attempts.call(lambda **_: object(), None, None, None)

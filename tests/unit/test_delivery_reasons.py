@@ -24,6 +24,7 @@ from otel_distro.delivery.reasons import Reasons, elsewhere, place_of
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (TimeoutError(), "no answer in time"),
         (ValueError("a\nb"), "ValueError: a b"),
+        (ValueError("a\x1b[2Jb\u202ec"), "ValueError: a?[2Jb?c"),
         (ReadTimeout("read timed out"), "no answer in time"),
         (RuntimeError("x" * 186), "RuntimeError: " + "x" * 186),
         (RuntimeError("x" * 187), "RuntimeError: " + "x" * 183 + "..."),
