@@ -24,8 +24,10 @@ class Reasons:
         self._secrets = _secrets_of(exporter)
 
     def of(self, error: BaseException | None) -> str:
-        """Return the system's own words for an error, or the error's; never long."""
-        return self.short(_words_of(error))
+        """Return the system's own words for an error, or the error's, and whether it is a proxy's; never long."""
+        words = _words_of(error)
+        proxied = any(type(each).__name__ == "ProxyError" for each in _chain(error))
+        return self.short(f"by the proxy: {words}" if proxied else words)
 
     def short(self, text: str) -> str:
         """Return a text in one line that is not long, and with `?` for what a terminal would obey."""
@@ -45,6 +47,8 @@ def _words_of(error: BaseException | None) -> str:
             return f"gevent has come after ssl: set {_GEVENT_FIRST}=patch_all"
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
+        if type(each) is OSError:  # a tunnel that a proxy refuses
+            return str(each)
     return f"{type(error).__name__}: {error}" if error is not None else "no answer"
 
 
@@ -53,7 +57,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         if error is None:
             return
         yield error
-        error = error.__cause__ or error.__context__
+        inner = error.args[0] if error.args else None  # of urllib3's own error of TLS, which was never raised
+        error = error.__cause__ or error.__context__ or (inner if isinstance(inner, BaseException) else None)
 
 
 def _secrets_of(exporter: Any) -> list[str]:
@@ -71,11 +76,15 @@ def _secrets_of(exporter: Any) -> list[str]:
 
 
 def unusable(error: ValueError) -> str:
-    """Return what is to be said of an endpoint or header that no request can be made of.
+    """Return what is to be said of an endpoint, header or proxy that no request can be made of.
 
     The error's own words repeat the URL or the header, and what is secret in it.
     """
     name = type(error).__name__
+    if "SOCKS" in str(error):
+        return "the proxy of the environment (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) is of SOCKS: install requests[socks]"
+    if name == "InvalidProxyURL":
+        return "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no URL"
     if name in _NO_URL:
         return "the endpoint is no URL; give one as in http://localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
     return (

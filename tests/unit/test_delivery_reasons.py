@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 from time import monotonic
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from requests.exceptions import ReadTimeout
 from otel_distro.delivery.attempts import Attempts
 from otel_distro.delivery.plain_http import PlainResult, PlainTransport
 from otel_distro.delivery.reasons import Reasons, elsewhere, place_of
+from tests.otlp import Receiver
+from tests.support import free_port
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,37 @@ def test_the_cause_of_the_cause_says_more() -> None:
     error = RuntimeError("a long story")
     error.__cause__ = ConnectionRefusedError(111, "Connection refused")
     assert Reasons(object()).of(error) == "Connection refused"
+
+
+def test_the_error_of_tls_that_another_one_holds_is_said() -> None:
+    error = RuntimeError("a long story")
+    error.__cause__ = RuntimeError(ssl.SSLError(1, "[SSL] alert certificate required"))
+    assert Reasons(object()).of(error) == "[SSL] alert certificate required"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://user:hunter2@{}", "by the proxy: Tunnel connection failed: 501 Unsupported method"),
+        ("http://user:hunter2@127.0.0.1:{}", "by the proxy: Connection refused"),
+        ("hunter2::no url", "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no URL"),
+        ("socks5://user:hunter2@127.0.0.1:{}", "is of SOCKS: install requests[socks]"),
+    ],
+    ids=["refuses", "is not there", "no URL", "SOCKS"],
+)
+def test_what_a_proxy_does_is_said_of_the_proxy_and_not_of_the_receiver(
+    proxy: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    with Receiver() as refusing:
+        place = refusing.endpoint.removeprefix("http://") if proxy.endswith("@{}") else str(free_port())
+        monkeypatch.setenv("https_proxy", proxy.format(place))
+        exporter = HttpExporter("https://collector.example:4318/v1/traces", timeout=0.5)
+        attempts = Attempts("traces", exporter)
+        exporter.export([])
+    assert attempts.last is not None
+    assert words in attempts.last.why
+    assert "hunter2" not in attempts.last.why
 
 
 def test_an_error_that_is_its_own_cause_is_said() -> None:
