@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from socket import IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, getaddrinfo, socket
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -73,8 +74,8 @@ class PlainTransport:
     """
 
     def __init__(self) -> None:
-        self._connection: HTTPConnection | None = None
-        self._inherited: list[HTTPConnection | None] = []
+        self._connection: _Connection | None = None
+        self._inherited: list[_Connection | None] = []
         self._process = os.getpid()
         self._busy = self._closed = False
 
@@ -115,13 +116,17 @@ class PlainTransport:
         connection = self._connected(url, timeout)
         path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
         connection.request(method, path, data, headers)
+        connection.sock.begin(timeout)
         answer = connection.getresponse()
-        body = answer.read(_ANSWER_LIMIT)
+        try:
+            body = answer.read(_ANSWER_LIMIT)
+        except (OSError, HTTPException):  # the status has said what became of the request
+            body = b""
         if not answer.isclosed():
             self._drop()
         return PlainResult(answer.status, answer.reason, headers=answer.headers, body=body)
 
-    def _connected(self, url: SplitResult, timeout: float | None) -> HTTPConnection:
+    def _connected(self, url: SplitResult, timeout: float | None) -> _Connection:
         if self._process != os.getpid():
             self._process = os.getpid()
             # Kept: its end would wait for a lock that a thread of the parent may have held at the fork.
@@ -145,6 +150,22 @@ class PlainTransport:
                 connection.close()
 
 
+class _Socket(socket):
+    """A socket that has one time for a whole answer, in however small parts it comes."""
+
+    def begin(self, timeout: float | None) -> None:
+        self._deadline = None if timeout is None else monotonic() + timeout
+        self.settimeout(timeout)
+
+    def recv_into(self, *args: Any) -> int:
+        if self._deadline is not None:
+            left = self._deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self.settimeout(left)
+        return super().recv_into(*args)
+
+
 class _Connection(HTTPConnection):
     """A connection by the sockets of the time at which this module was loaded, as the thread is that sends.
 
@@ -152,11 +173,13 @@ class _Connection(HTTPConnection):
     end of a process: nothing would be sent then.
     """
 
+    sock: Any
+
     def connect(self) -> None:
         """Connect to the first address of the host that answers."""
         failed = OSError(f"{self.host} has no address")
         for family, kind, protocol, _, address in getaddrinfo(self.host, self.port, 0, SOCK_STREAM):
-            made = socket(family, kind, protocol)
+            made = _Socket(family, kind, protocol)
             try:
                 made.settimeout(self.timeout)
                 made.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)

@@ -16,6 +16,7 @@ import pytest
 
 from otel_distro.delivery import plain_http
 from otel_distro.delivery.plain_http import PlainResult, PlainTransport, is_plain
+from tests.watch import Watch
 
 
 class Server:
@@ -25,7 +26,8 @@ class Server:
         self.got: list[tuple[int, str, dict[str, str], bytes]] = []
         self.gate = threading.Event()
         self.gate.set()
-        got, gate = self.got, self.gate
+        self.over = threading.Event()
+        got, gate, over = self.got, self.gate, self.over
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -37,6 +39,13 @@ class Server:
                 if self.path == "/nonsense":
                     self.wfile.write(b"what?\r\n\r\n")
                     self.close_connection = True
+                    return
+                if self.path.startswith("/drip"):
+                    self.wfile.write(
+                        b"HTTP/1.1 503 Busy\r\nContent-Length: 999\r\n" + b"\r\n" * (self.path == "/drip/body")
+                    )
+                    while not over.wait(0.05):
+                        self.wfile.write(b"x")
                     return
                 self.send_response(503 if self.path == "/busy" else 200)
                 answer = b"x" * ((1 << 20) + 5 if self.path == "/long" else 2)
@@ -66,6 +75,7 @@ class Server:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
+        self.over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -155,6 +165,17 @@ def test_each_request_has_its_own_time_on_a_connection_that_stays(server: Server
     server.gate.clear()
     assert isinstance(post(transport, server.url, timeout=0.1).error, TimeoutError)
     server.gate.set()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/drip/head", None), ("/drip/body", 503)])
+def test_an_answer_that_comes_byte_by_byte_has_no_more_time_and_its_status_counts(
+    server: Server, path: str, status: int | None
+) -> None:
+    transport = PlainTransport()
+    with Watch() as watch:
+        result = post(transport, server.url + path, timeout=0.5)
+        assert watch.seconds < 5
+    assert (result.status_code, result.content(), transport._connection) == (status, b"", None)
 
 
 def test_an_endpoint_without_a_port_is_asked_at_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
