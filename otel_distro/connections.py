@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+_ANSWER_LIMIT: Final = 1 << 20  # bytes; an answer of OTLP has a few
 
 
 def keep_apart(exporter: Any) -> None:
@@ -49,6 +51,21 @@ def _adapters() -> tuple[type, type]:
             if isinstance(self._session.verify, str):
                 # The exporter's own authorities; requests would take those that REQUESTS_CA_BUNDLE names for all.
                 kwargs["verify"] = self._session.verify
-            return super().send(*args, **kwargs)
+            answer = super().send(*args, **kwargs)
+            _read_at_most(answer, _ANSWER_LIMIT)
+            return answer
 
     return HTTPAdapter, ForkSafeAdapter
+
+
+def _read_at_most(answer: Any, limit: int) -> None:
+    """Read so much of an answer's body, where requests would read all of it, be it without end or packed.
+
+    What became of the request its status has said, also where no body comes.
+    """
+    try:
+        body = answer.raw.read(limit, decode_content=True)
+    except Exception:  # noqa: BLE001 -- a server may answer anything
+        body = b""
+    answer._content = body  # noqa: SLF001 -- where requests itself keeps what it has read
+    answer.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -87,3 +89,51 @@ def test_the_authority_that_is_named_for_otlp_goes_before_one_for_all_requests(
     span.end()
     assert exporter.export([span]) is SpanExportResult.SUCCESS
     assert len(receiver.spans) == 1
+
+
+def without_end(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with suppress(OSError):  # who has read enough hangs up
+        while True:
+            handler.wfile.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+
+
+def packed(handler: BaseHTTPRequestHandler) -> None:
+    bomb = gzip.compress(b"x" * (8 << 20))
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
+
+
+def broken_off(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx")
+    handler.close_connection = True
+
+
+def ordinary(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("answer", "length", "connections"),
+    [(without_end, 1 << 20, 2), (packed, 1 << 20, 1), (broken_off, 0, 2), (ordinary, 2, 1)],
+)
+def test_of_an_answer_a_megabyte_is_read_and_what_becomes_of_its_body_changes_no_status(
+    receiver: Receiver,
+    answer: Callable[[BaseHTTPRequestHandler], None],
+    length: int,
+    connections: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    came = set()
+
+    def answered(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        came.add(handler.client_address)
+        answer(handler)
+
+    monkeypatch.setattr(receiver, "_answer", answered)
+    exporter = OTLPSpanExporter()
+    keep_apart(exporter)
+    for _ in range(2):
+        result = exporter._client._transport.request("POST", receiver.endpoint, data=b"x", timeout=30)
+        assert (result.status_code, len(result.content())) == (200, length)
+    assert len(came) == connections
