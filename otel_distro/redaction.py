@@ -23,6 +23,7 @@ from otel_distro.redaction_patterns import (
     STATUS,
     URL,
     URL_TOKEN,
+    inputs,
     named,
 )
 
@@ -95,7 +96,7 @@ class Redactor:
         if length < 13 and text.isalnum():  # no number of a card, and nothing between a name and its value
             return text
         may_hold = ":" in text or "=" in text or "--" in text or "</" in text
-        may_hold = may_hold or (("(" in text or "[" in text) and bool(OPENED(text)))
+        may_hold = may_hold or "%3" in text or (("(" in text or "[" in text) and bool(OPENED(text)))
         if may_hold or "'" in text or '"' in text:
             lower = text.lower()
             if "://" in text:
@@ -134,6 +135,10 @@ class Redactor:
             text = self._pairs.sub(_masked_value, text)
         if "</" in text:
             text = self._elements.sub(_masked_credentials, text)
+        if "input_value=" in text:
+            text = inputs().shown.sub(_masked_credentials, text)
+        if "loc" in text and "input" in text:
+            text = inputs().listed.sub(_masked_value, text)
         return text
 
 

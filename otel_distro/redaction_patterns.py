@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 # A lower-case text without any of these has no `name: value` to mask: one quick search instead of many, and by first
@@ -129,9 +130,11 @@ def named(own: Sequence[str]) -> Named:
     short = "|".join((_SHORT, *map(_spelled, own)))
     meant = rf"{_KEYS}|{_BEGINS}(?:{short}|{_MEANT}|credentials(?={_JOIN}[\[({{]))"
     generic = re.compile(rf"(?P<key>(?:{meant}){_JOIN}{_PREFIX})(?P<value>{_QUOTED}|{_MANY}|{_BARE})", _FLAGS)
-    ended = rf"(?:{_KEYS}|{_BEGINS}(?:{short}|{_WEAK})|cookie|authorization)[0-9]{{0,4}}"
+    ended = _ended(short)
     option = re.compile(
-        rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_.]){{0,4}}[a-z0-9]{{0,32}}?{ended}[ \t]{{1,4}})(?!-)"
+        rf"(?P<key>--(?:[a-z0-9]{{1,32}}[-_.]){{0,4}}[a-z0-9]{{0,32}}?{ended}"
+        # Or as a list of a command's words has it: ['psql', '--password', 'x'].
+        rf"(?:[ \t]{{1,4}}(?!-)|\\{{0,8}}[\"'],[ \t]{{0,4}}{_PREFIX}(?=\\{{0,8}}[\"'](?!-))))"
         rf"(?P<value>{_QUOTED}|{_BARE})",
         _FLAGS,
     )
@@ -151,6 +154,35 @@ def named(own: Sequence[str]) -> Named:
     )
     hinted = re.compile("|".join((_HINTS, *sorted({_spelled(name[:3]) for name in own})))).search
     return Named(generic, option, elements, pairs, hinted)
+
+
+class Inputs(NamedTuple):
+    """What finds by its name a value that pydantic did not take: in its text, and in its list of errors."""
+
+    shown: re.Pattern[str]
+    listed: re.Pattern[str]
+
+
+@cache
+def inputs() -> Inputs:
+    """Return the patterns of what pydantic says; few programs ever need them, so they are made with the first text."""
+    ended = _ended(_SHORT)
+    shown = re.compile(
+        rf"(?P<key>^[ |]{{0,64}}[\w.-]{{0,128}}?{ended}(?:\.[^\n]{{0,128}})?\n"
+        r"[^\n]{0,1024}?\[type=\w{1,64}, input_value=)[^\n]*?(?=, input_type=)",
+        _FLAGS | re.MULTILINE,
+    )
+    listed = re.compile(
+        rf"(?P<key>[\"']loc[\"']: ?[\[(][^\]):\n]{{0,128}}?[\"'][\w.-]{{0,32}}?{ended}[\"'][^\]):\n]{{0,128}}[\])], ?"
+        r"[\"']msg[\"']: ?(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'), ?[\"']input[\"']: ?)"
+        rf"(?P<value>{_QUOTED}|[^\s,\[\](){{}}]+)",
+        _FLAGS,
+    )
+    return Inputs(shown, listed)
+
+
+def _ended(short: str) -> str:
+    return rf"(?:{_KEYS}|{_BEGINS}(?:{short}|{_WEAK})|cookie|authorization)[0-9]{{0,4}}"
 
 
 def _spelled(name: str) -> str:

@@ -143,6 +143,10 @@ class Plainer:
         for called, said in _NAMED:
             if said in made and type(made.get(called)) is str and self._hides(made[called][:KEY_LIMIT], made[said]):
                 made[said] = REDACTED
+        if "loc" in made and "input" in made and type(made["loc"]) is list:  # what pydantic did not take, and where
+            for part in made["loc"]:
+                if type(part) is str and self._hides(part[:KEY_LIMIT], made["input"]):
+                    made["input"] = REDACTED
         return made
 
     def _sequence(self, items: Iterable[object]) -> list[Any]:
@@ -156,6 +160,11 @@ class Plainer:
         for pair in (*made, made if isinstance(items, tuple) else None):
             if type(pair) is list and len(pair) == 2 and type(pair[0]) is str and len(pair[0]) <= KEY_LIMIT:
                 pair[1] = REDACTED if self._hides(pair[0], pair[1]) else pair[1]
+        for place, option in enumerate(made[:-1]):  # as in the words of a command: --password, x
+            if type(option) is str and option[:2] == "--" and len(option) <= KEY_LIMIT:
+                value = made[place + 1]
+                if type(value) is str and value[:1] != "-" and self._hides(option, value):
+                    made[place + 1] = REDACTED
         return made
 
     def _hides(self, name: str, value: object) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from otel_distro.logs.values import DEPTH_LIMIT, Plainer, cut, sound, type_name
 from otel_distro.redaction import REDACTED, Redactor
@@ -264,6 +265,25 @@ def test_names_of_bytes_are_their_text_so_headers_are_masked() -> None:
     assert list(made)[:5] == ["Cookie", "x-api-key", "host", "host_", "\\xff"]
     assert len(list(made)[5]) < 300
     assert list(made.values()) == [REDACTED, REDACTED, "x", 1, 2, 3]
+
+
+def test_the_word_behind_a_secret_option_of_a_command_is_masked() -> None:
+    command = ["psql", "--password", "hunter2", "--token", "--host", "db", "--secret", 5, "--pass"]
+    assert plain(command) == [*command[:2], REDACTED, *command[3:]]
+
+
+def test_what_pydantic_did_not_take_of_a_secret_field_is_masked() -> None:
+    class Login(BaseModel):
+        password: SecretStr = Field(max_length=3)
+        tokens: dict[str, int]
+        name: int
+
+    with pytest.raises(ValidationError) as caught:
+        Login.model_validate({"password": "hunter2", "tokens": {"token": "hunter2"}, "name": "bob"})
+    errors = caught.value.errors()
+    for made in map(plain, (errors, str(errors), str(caught.value), caught.value.json())):
+        assert "hunter2" not in str(made)
+        assert "bob" in str(made)
 
 
 def test_type_names_are_those_of_tracebacks() -> None:
