@@ -55,7 +55,7 @@ _EMPTY: Final = frozenset(
 # What is said of a value that is wrong, as in `password: required` and `password: too short`.
 _SAID: Final = frozenset((
     "required", "missing", "invalid", "empty", "blank", "expired", "wrong", "incorrect", "too", "must", "is", "not",
-    "cannot", "should", "field", "this",
+    "cannot", "should", "field", "this", "denied", "declined", "rejected", "revoked", "malformed", "unknown", "failed",
 ))  # fmt: skip
 
 

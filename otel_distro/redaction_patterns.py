@@ -23,7 +23,7 @@ _JOIN: Final = rf"{_CLOSED}[ \t]{{0,8}}(?:=>|[:=]{{1,2}}|%(?:25)?3[ad])[ \t]{{0,
 _BEGINS: Final = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z]))|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
 _KEYS: Final = (
     r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret"
-    r"|token(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
+    r"|token(?<!expected token)(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
     r"(?<!continuation[-_]token)(?<!continuationtoken)"
     r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
     r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL

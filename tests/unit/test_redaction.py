@@ -297,6 +297,8 @@ PLAIN_TEXTS: Final = (
     "password: too short (8 characters), api_key: must be set, Authorization: not given",
     *(f"password: {said} x" for said in ("empty", "blank", "expired", "wrong", "Incorrect", "is", "this", "should")),
     *(f"password: {said} x" for said in ("cannot", "field", "required.", "missing", "invalid", "too", "must", "not")),
+    *(f"token: {said} x" for said in ("denied", "declined", "rejected", "revoked", "malformed", "unknown", "failed")),
+    "SyntaxError: unexpected token: '}', expected token: 'name'",
     "options ['--password', '--user', '--token']",
     "1 validation error for A\nname\n  Too short [type=x, input_value='abcd', input_type=str]\npassword",
     "password {'loc': ('body', 'name'), 'msg': 'Too short', 'input': 'abcd'}",
