@@ -8,6 +8,7 @@ that it is not read out of the line again for OTLP.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from binascii import hexlify
 from collections.abc import Callable
@@ -27,7 +28,9 @@ _NAMES_LIMIT: Final = 4096
 # What becomes of an extra by its name; the first is most of them.
 _PLAIN, _HIDDEN, _NONE = range(3)
 # Unicode's further line ends: JSON allows them in texts, but readers that split lines do not.
-_LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+_LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+# U+0080 to U+009F: U+0085 is a line end too, and others a terminal obeys that shows the file, as it does ESC.
+_CONTROLS: Final = re.compile(rb"\xc2([\x80-\x9f])")
 
 
 class Quick:
@@ -187,9 +190,11 @@ class Quick:
 
 
 def with_plain_line_ends(line: bytes) -> bytes:
-    """Return the line with every line end but its own spelt out."""
+    """Return the line with every line end but its own, and every control character that JSON leaves, spelt out."""
     for raw, escaped in _LINE_ENDS:
         line = line.replace(raw, escaped)
+    if b"\xc2" in line:
+        line = _CONTROLS.sub(lambda found: b"\\u00%02x" % found[1][0], line)
     return line
 
 

@@ -70,6 +70,13 @@ def test_no_line_end_of_any_kind_stays_raw(end: str) -> None:
     assert read(line)[f"k{end}"] == [f"c{end}d"]
 
 
+def test_no_character_that_a_terminal_obeys_stays_raw() -> None:
+    controls = "".join(map(chr, (*range(32), *range(128, 160))))
+    line = formatter().format(record_of(f"a£{controls}", extra={f"b£{controls}": [controls]}))
+    assert not set(controls) & set(line)
+    assert (read(line)["message"], read(line)[f"b£{controls}"]) == (f"a£{controls}", [controls])
+
+
 def test_the_line_is_made_once_and_shared() -> None:
     record = record_of()
     assert formatter().line(record) is formatter().line(record)
