@@ -23,6 +23,7 @@ from otel_distro.redaction_patterns import (
     STATUS,
     URL,
     URL_TOKEN,
+    bound,
     inputs,
     named,
 )
@@ -124,6 +125,8 @@ class Redactor:
         return text
 
     def _masked_pairs(self, text: str) -> str:
+        if "[parameters: " in text:  # before `password = ?` has a mask for its parameter
+            text = "[SQL: ".join(map(_masked_parameters, text.split("[SQL: ")))
         if "PRIVATE KEY" in text:  # before a name's value ends with the first word of it
             text = PEM.sub(_masked_credentials, text)
         text = COOKIE.sub(_masked_line, text)
@@ -192,6 +195,18 @@ def _masked_statement(match: re.Match[str]) -> str:
     if match["by"] and match["by"][1] == "d" and not STATEMENT(match.string, max(start - 256, 0), start):
         return match[0]
     return _masked_value(match)
+
+
+def _masked_parameters(text: str) -> str:
+    """Mask what SQLAlchemy shows as parameters without names where one of them is for a secret column."""
+    statement, between, rest = text.partition("]\n[parameters: ")
+    if rest[:1] not in ("(", "["):
+        return text
+    columns, _, values = statement.partition("VALUES")
+    listed, compared = bound()
+    if not (compared.search(statement) or (values and listed.search(columns))):
+        return text
+    return statement + between + REDACTED + "]" + "".join(rest.partition("\n")[1:])
 
 
 def _masked(key: str, value: str, whole: bool) -> str:

@@ -181,6 +181,13 @@ def inputs() -> Inputs:
     return Inputs(shown, listed)
 
 
+@cache
+def bound() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds a secret column in the list of an INSERT, and one with a parameter behind `=`."""
+    column = rf"{_ended(_SHORT)}[\"'`]?\s{{0,4}}"
+    return re.compile(rf"{column}[,)]", _FLAGS), re.compile(rf"{column}=\s{{0,4}}(?:\?|%s|\$[0-9])", _FLAGS)
+
+
 def _ended(short: str) -> str:
     return rf"(?:{_KEYS}|{_BEGINS}(?:{short}|{_WEAK})|cookie|authorization)[0-9]{{0,4}}"
 

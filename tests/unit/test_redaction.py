@@ -241,6 +241,9 @@ HIDING_TEXTS: Final = (
     "[{{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Not \"so\"', 'input': '{}', 'ctx': {{}}}}]",
     '[{{"type":"int","loc":["body","token",0],"msg":"It isn\'t \\"one\\"","input":{},"url":"x"}}]',
     "GET /go/https%3A%2F%2Fx%2F%3Ftoken%3D{}",
+    "E: x\n[SQL: INSERT INTO users (email, password) VALUES (?, ?)]\n[parameters: ('bob', '{}')]\n(See: https://x)",
+    "E: x\n[SQL: insert into users (`token`) VALUES (%s)]\n[parameters: [('a]',), ('{}',)]]",
+    "E: x\n[SQL: UPDATE users SET age=?, \"apiKey\" = $2\nWHERE id = $3]\n[parameters: (5, '{}', 5)]",
 )
 # What says whose a token is, and the rest of it.
 FORMED: Final = (
@@ -298,6 +301,8 @@ PLAIN_TEXTS: Final = (
     *(f"password: {said} x" for said in ("empty", "blank", "expired", "wrong", "Incorrect", "is", "this", "should")),
     *(f"password: {said} x" for said in ("cannot", "field", "required.", "missing", "invalid", "too", "must", "not")),
     *(f"token: {said} x" for said in ("denied", "declined", "rejected", "revoked", "malformed", "unknown", "failed")),
+    "E: x\n[SQL: SELECT a.token, a.password \nFROM a \nWHERE a.name = ?]\n[parameters: ('bob',)]\n(See: https://x)",
+    "[SQL: SELECT a.token FROM a WHERE (a.b, a.token) IN ((?, ?))]\n[parameters: {'p': 'bob'}]\n[parameters: (5, 6)]",
     "SyntaxError: unexpected token: '}', expected token: 'name'",
     "options ['--password', '--user', '--token']",
     "1 validation error for A\nname\n  Too short [type=x, input_value='abcd', input_type=str]\npassword",
@@ -537,6 +542,8 @@ MEGABYTE: Final = 1_000_000
         "token=a,",
         "--aaaaaaaa-",
         "['--password', 'a",
+        "[SQL: password,",
+        "[SQL: password, VALUES]\n[parameters: (",
         "\npassword\n a[type=a, input_value=",
         "\n| password.aaaaaaa",
         "'loc': ('password' 'input': ",
