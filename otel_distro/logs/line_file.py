@@ -29,7 +29,7 @@ _MENDS: Final = {
     errno.EFBIG: "rotate the file or raise the limit of file sizes",
     errno.EISDIR: "name a file, not a folder",
     errno.EROFS: "name a file on a disk that can be written",
-    errno.ENXIO: "start the reader of the pipe",
+    errno.ENXIO: "start the reader if it is a pipe, else name a file: a socket or an absent device is none",
     errno.EAGAIN: "let the reader of the pipe go on",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import socket
 import threading
 import time
 from pathlib import Path
@@ -181,6 +182,18 @@ def test_a_name_that_no_file_can_have_is_a_problem(tmp_path: Path, name: str, pr
     file = LineFile(tmp_path / name)
     file.write(b"one\n")
     assert problem in file.problem
+    assert file.dropped == 1
+
+
+def test_a_socket_in_the_place_of_the_file_is_not_taken_for_a_pipe_without_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("x.log")
+        file = LineFile("x.log")
+        file.write(b"one\n")
+    assert "a socket or an absent device is none" in file.problem
     assert file.dropped == 1
 
 
