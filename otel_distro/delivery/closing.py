@@ -12,6 +12,7 @@ from otel_distro.delivery.worker import Worker
 
 # Seconds; a thread in the middle of a gRPC call must leave it before the interpreter goes.
 _LEAVING: Final = 0.05
+_PART: Final = 0.25  # seconds
 
 
 class Closing(ABC):
@@ -47,8 +48,11 @@ class Closing(ABC):
         """Wait for it, and give up what is not sent by then."""
         if self._closed:  # by the application's own call: nothing waits, and nobody would answer
             return
-        if not self._waiter.acquire(timeout=max(0.0, deadline - monotonic())):
-            self._give_up()
+        # In parts: a Ctrl-C that another thread is given, or that comes just before, does not end the wait for a lock.
+        while not self._waiter.acquire(timeout=max(0.0, min(_PART, deadline - monotonic()))):
+            if monotonic() >= deadline:
+                self._give_up()
+                break
         self.sender.relax()
 
     def close(self) -> None:

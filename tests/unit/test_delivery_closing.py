@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from time import monotonic
+
+import pytest
 
 from otel_distro.delivery.closing import Closing
 from otel_distro.delivery.sender import Sender
@@ -56,6 +60,25 @@ def test_an_end_is_over_at_the_limit_and_gives_up_what_is_not_done() -> None:
     assert work.given_up > 0
     assert exporter.shutdowns == 1
     work.gate.set()
+
+
+def test_a_ctrl_c_that_another_thread_is_given_ends_the_wait_too() -> None:
+    work = Work(Exporter(), limit=1000)
+
+    def press() -> None:
+        time.sleep(0.1)  # most likely it waits by then; before that, the wait ends as well
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    deadline = monotonic() + 15
+    work.hurry(deadline)
+    thread = threading.Thread(target=press)
+    with pytest.raises(KeyboardInterrupt):
+        thread.start()
+        work.wait(deadline)
+    assert monotonic() < deadline
+    thread.join()
+    work.gate.set()
+    work.close()
 
 
 def test_who_ends_it_may_ask_for_less_time_than_the_limit() -> None:
