@@ -77,6 +77,7 @@ class AsgiExchange:
         "counted",
         "known",
         "method",
+        "place",
         "prefix",
         "recorded",
         "request_id",
@@ -95,6 +96,7 @@ class AsgiExchange:
         self.scope = scope
         self.known: str | None = None
         self.prefix = ""
+        self.place: str | None = None
         self.size = 0
         self.span_ids: tuple[int, int, int] | None = None
         self.status = 0

@@ -18,14 +18,12 @@ from otel_distro.tracing import DormantTracerProvider
 from otel_distro.web.asgi import EXCHANGE_KEY, AsgiExchange, AsgiHook, Receive, Scope, Send, serving
 from otel_distro.web.exchange import warn_of
 from otel_distro.web.replaced import Replaced
-from otel_distro.web.requests import request_metrics
+from otel_distro.web.requests import UNMATCHED, request_metrics
 
 _replaced: Final = Replaced()
 # The hook, and whether FastAPI's own metrics are recorded.
 _chosen: Final[list[Any]] = []
 _REDIRECTS: Final = (307, 308)
-# How the path of a mounted application ends, which takes all below it.
-_ANY: Final = "/{path}"
 
 
 def install(http_metrics: str = "classic") -> None:
@@ -130,8 +128,9 @@ def _telling(
     return told
 
 
-def _mounted(mount: Any, _: Scope, exchange: AsgiExchange) -> None:
+def _mounted(mount: Any, scope: Scope, exchange: AsgiExchange) -> None:
     exchange.prefix += mount.path
+    exchange.place = _told(scope)
     # What has no routes, such as a folder of files, is one endpoint; what is inside of it may know better.
     exchange.known = None if mount.routes else exchange.prefix or "/"
 
@@ -153,15 +152,20 @@ def route_of(exchange: AsgiExchange) -> str | None:
     A path that differs by its last slash alone (307) belongs to the route that the client is sent to.
     """
     scope = exchange.scope
-    # What FastAPI tells its own spans; of a mounted application in which no route was found, its place alone.
-    told = getattr(scope.get("fastapi.telemetry"), "route", None)
-    if isinstance(told, str) and not (exchange.prefix and told == exchange.prefix + _ANY):
-        return told
     if exchange.status in _REDIRECTS and "router" in scope:
         path, root = scope["path"], scope.get("app_root_path", scope.get("root_path", ""))
         nearby = {**scope, "root_path": root, "path": path.rstrip("/") if path.endswith("/") else f"{path}/"}
-        return _first_match(getattr(scope["router"], "routes", ()), nearby, "")
-    return None
+        found = _first_match(getattr(scope["router"], "routes", ()), nearby, "")
+        if found is not None:
+            return found
+    told = _told(scope)
+    return None if told == exchange.place else told
+
+
+def _told(scope: Scope) -> str | None:
+    """Return what FastAPI tells its own spans; of a mounted application in which it finds no route, its place alone."""
+    told = getattr(scope.get("fastapi.telemetry"), "route", None)
+    return told if isinstance(told, str) else None
 
 
 def _first_match(routes: Iterable[Any], scope: Scope, prefix: str) -> str | None:
@@ -174,7 +178,9 @@ def _first_match(routes: Iterable[Any], scope: Scope, prefix: str) -> str | None
                 return _first_match(below(), scope, prefix)
             if isinstance(route, routing.Mount):
                 place = prefix + route.path
-                return _first_match(route.routes, {**scope, **within}, place) if route.routes else place or "/"
+                if not route.routes:
+                    return place or "/"
+                return _first_match(route.routes, {**scope, **within}, place) or UNMATCHED
             path: str | None = getattr(route, "path_format", None)
             return None if path is None else prefix + path
     return None

@@ -174,6 +174,34 @@ def test_fastapi_routes_are_the_endpoint(method: str, path: str, endpoint: str, 
     check(found, method, endpoint, status, len(answer.body) if size is None else size)
 
 
+@pytest.mark.parametrize(
+    ("path", "endpoint", "status"),
+    [
+        ("/st/deep/none", "(unmatched)", 404),
+        ("/st/deep/x/", "/st/deep/x", 307),
+        ("/st", "/st/", 307),
+        ("/files", "/files", 307),
+        ("/tenant", "(unmatched)", 307),
+        ("/none", "(unmatched)", 404),
+        ("/users/ann", "/users/{user}", 200),
+    ],
+)
+def test_what_fastapi_tells_its_own_spans_of_a_mounted_application_is_no_route(
+    path: str, endpoint: str, status: int, tmp_path: Path
+) -> None:
+    app = FastAPI(telemetry={"tracer_provider": DormantTracerProvider(shutdown_on_exit=False)})
+    app.mount("/st", Starlette(routes=[Route("/", said), Mount("/deep", routes=[Route("/x", said)])]))
+    app.mount("/files", StaticFiles(directory=tmp_path))
+    users = FastAPI()
+    users.add_api_route("/users/{user}", lambda user: user)
+    app.mount("/tenant", users)
+    if path in ("/none", "/users/ann"):  # takes whatever comes, the slash of the others' places too
+        app.mount("/", users)
+    with reading() as found:
+        answer = ask(app, path)
+    check(found, "GET", endpoint, status, len(answer.body))
+
+
 def test_applications_that_were_made_before_are_served_through_the_hook() -> None:
     hook.uninstall()
     before = fastapi_shop()
