@@ -73,7 +73,8 @@ class Answers:
     """Records requests: one more `active`; and once answered one less, its `duration` and `size`, one more `requests`.
 
     Each of these is the recording method of an instrument, which may be a proxy. Labels: method, endpoint (and status
-    on the last). Thread-safe; stays valid when readers come and go, and after a fork.
+    on the last). Thread-safe; stays valid when readers come and go, and after a fork. As long as no provider is set
+    nothing is recorded but how many requests are in flight, which the one that comes is told.
     """
 
     def __init__(self, active: Measure, duration: Measure, size: Measure, requests: Measure) -> None:
@@ -83,6 +84,10 @@ class Answers:
         self._more = bind(active, {})
         # The first of the latest `_Found`.
         self._active: tuple[Any, Any, Any, Any, Cells] | None = None
+        # The instrument that gets its provider last, until it has one; and how many are in flight meanwhile.
+        instrument: Any = getattr(active, "__self__", None)
+        self._unheard = instrument if hasattr(instrument, "_real_instrument") else None
+        self._waiting = 0
 
     def started(self) -> None:
         """Count one more request in flight."""
@@ -91,7 +96,20 @@ class Answers:
             if storages is consumer._reader_storages and config is meter_config._config:
                 active[0] += 1
                 return
-        self._more(1)
+        if self._unheard is None or self._is_heard(1):
+            self._more(1)
+
+    def _is_heard(self, change: int) -> bool:
+        """Say whether there is a provider; keep a change of the number in flight as long as there is none."""
+        # No call before each `return` and before `_more`: no other thread comes in between.
+        if self._unheard is not None:
+            if self._unheard._real_instrument is None:
+                self._waiting += change
+                return False
+            waiting, self._waiting, self._unheard = self._waiting, 0, None
+            if waiting:
+                self._more(waiting)
+        return True
 
     def record(  # noqa: PLR0913, PLR0917 -- the figures of one request
         self, method: str, endpoint: str, status: int, seconds: float, size: int, context: Any = None
@@ -118,6 +136,8 @@ class Answers:
         self._record_apart(key, seconds, size, context)
 
     def _record_apart(self, key: Key, seconds: float, size: int, context: Any) -> None:
+        if self._unheard is not None and not self._is_heard(-1):
+            return
         known = self._apart.get(key) or self._bind(key)
         known.active(-1)
         known.duration(seconds, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.context import Context
+from opentelemetry.metrics._internal import _ProxyMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
@@ -191,3 +193,44 @@ def test_without_fast_recording_the_sdk_gets_all_four() -> None:
         assert (points["took"].count, points["size"].sum) == (5, 50)
     finally:
         recording.install(sdk)
+
+
+def proxies() -> tuple[Any, Answers]:
+    """Return a provider that waits for another one to be set, and what records by its instruments."""
+    provider = _ProxyMeterProvider()
+    meter = provider.get_meter("tests")
+    requests, duration, size = (
+        meter.create_counter("requests"),
+        meter.create_histogram("took"),
+        meter.create_histogram("s"),
+    )
+    active = meter.create_up_down_counter("active")
+    return provider, Answers(active.add, duration.record, size.record, requests.add)
+
+
+def test_a_request_that_nobody_measures_costs_five_calls() -> None:
+    _, answers = proxies()
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        answers.started()
+        answers.record("GET", "/", 200, 0.5, 10)
+    finally:
+        sys.setprofile(None)
+    assert calls == ["started", "_is_heard", "record", "_record_apart", "_is_heard"]
+
+
+def test_a_provider_that_is_set_amid_requests_counts_those_that_end_from_then_on_and_none_stays_in_flight() -> None:
+    waiting, answers = proxies()
+    for _ in range(3):
+        answers.started()
+    answers.record("GET", "/", 200, 0.5, 10)
+    memory = InMemoryMetricReader()
+    waiting.on_set_meter_provider(MeterProvider([memory], resource=Resource({}), shutdown_on_exit=False))
+    answers.record("GET", "/", 200, 0.5, 10)
+    assert points_of(memory)["active"].value == 1
+    answers.started()
+    for _ in range(2):
+        answers.record("GET", "/", 200, 0.5, 10)
+    points = points_of(memory)
+    assert (points["active"].value, points["requests"].value) == (0, 3)
