@@ -25,6 +25,7 @@ _FRAMEWORKS: Final = {
         "starlette.applications",
         "starlette.middleware.wsgi",
         "a2wsgi.wsgi",
+        "asgiref.wsgi",
         "fastapi.routing",
         "fastapi.applications",
     ),

@@ -92,19 +92,23 @@ def _unasked() -> Iterator[str]:
         yield "operation_spans"
 
 
-def _mark_environ(module: Any) -> None:
-    """Have a WSGI application that is mounted in an ASGI application not count the request a second time."""
+def _mark_environ(owner: Any) -> None:
+    """Have a WSGI application that is mounted in an ASGI application not count the request a second time.
+
+    `owner` is the module or the class that has `build_environ`.
+    """
+    scope_at = 1 if isinstance(owner, type) else 0
 
     def marking(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def build_environ(scope: Scope, *args: Any) -> dict[str, Any]:
-            environ = build(scope, *args)
-            if EXCHANGE_KEY in scope:
+        def build_environ(*args: Any) -> dict[str, Any]:
+            environ = build(*args)
+            if EXCHANGE_KEY in args[scope_at]:
                 environ[EXCHANGE_KEY] = True
             return environ
 
         return build_environ
 
-    _replaced.put(module, "build_environ", marking)
+    _replaced.put(owner, "build_environ", marking)
 
 
 def uninstall() -> None:
@@ -191,6 +195,7 @@ PARTS: Final[dict[str, tuple[str, Callable[[Any], None]]]] = {
     "starlette.applications": ("Starlette", _serve),
     "starlette.middleware.wsgi": ("build_environ", _mark_environ),
     "a2wsgi.wsgi": ("build_environ", _mark_environ),
+    "asgiref.wsgi": ("WsgiToAsgiInstance", lambda module: _mark_environ(module.WsgiToAsgiInstance)),
     "fastapi.routing": ("APIRoute", _follow_included),
     "fastapi.applications": ("FastAPI", _choose_own),
 }

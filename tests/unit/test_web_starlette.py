@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -307,15 +308,16 @@ def test_a_handler_with_monitor_request_is_counted_once() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:starlette.middleware.wsgi is deprecated")
-def test_a_flask_application_that_is_mounted_is_counted_once() -> None:
-    from starlette.middleware.wsgi import WSGIMiddleware
-
+@pytest.mark.parametrize("by", ["starlette.middleware.wsgi.WSGIMiddleware", "asgiref.wsgi.WsgiToAsgi"])
+def test_a_flask_application_that_is_mounted_is_counted_once(by: str) -> None:
+    module, _, name = by.rpartition(".")
+    adapter = getattr(importlib.import_module(module), name)
     hook.follow("classic")
     flask = Flask(__name__)
     flask.add_url_rule("/old/<int:number>", "old", lambda number: {"id": number, "request": get_request_id()})
     flask_hook.install(classic_metrics=True)
     try:
-        app = Starlette(routes=[Mount("/legacy", WSGIMiddleware(flask))])
+        app = Starlette(routes=[Mount("/legacy", adapter(flask))])
         with reading() as found:
             answer = ask(app, "/legacy/old/7", headers=[(b"x-request-id", b"my-first")])
         assert (answer.headers["x-request-id"], b'"my-first"' in answer.body) == ("my-first", True)
