@@ -127,9 +127,12 @@ class Exchange:
     def in_process(self) -> bool:
         """Whether this is for a test client, which need not close the response.
 
-        Every server names itself or the client's port; a test client does neither.
+        A server names itself or the client's port, or says that there may be other processes, as those of ASGI do; a
+        test client does none of it.
         """
-        return "SERVER_SOFTWARE" not in self.environ and "REMOTE_PORT" not in self.environ
+        environ = self.environ
+        named = "SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ
+        return not named and not environ.get("wsgi.multiprocess")
 
     @property
     def endpoint(self) -> str | None:

@@ -405,11 +405,17 @@ def test_a_test_client_that_reads_no_further_is_counted_with_the_whole_body(reco
     assert current_request.get() is None
 
 
-@pytest.mark.parametrize("name", ["Content-Length", "content-length"])
+# As uvicorn, Hypercorn and asgiref hand it over, which serve WSGI applications by ASGI.
+BY_ASGI = {"SERVER_SOFTWARE": None, "REMOTE_PORT": None, "wsgi.multithread": True, "wsgi.multiprocess": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("Content-Length", {}), ("content-length", {}), ("Content-Length", BY_ASGI)]
+)
 def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_context_lasts(
-    recorder: Recorder, name: str
+    recorder: Recorder, name: str, changes: dict[str, Any]
 ) -> None:
-    server = Server(recorder, answering(b"hel", b"lo", headers=[(name, "5")]))
+    server = Server(recorder, answering(b"hel", b"lo", headers=[(name, "5")]), **changes)
     sent = iter(server.body)
     assert next(sent) == b"hel"
     assert recorder.records == []
