@@ -28,7 +28,7 @@ environs = st.fixed_dictionaries(
         "REMOTE_PORT": st.sampled_from(["", "1", "0", "x"]),
         "REMOTE_HOST": st.sampled_from(["", "10.0.0.1", "client"]),
         "HTTP_USER_AGENT": texts | st.sampled_from(["Mozilla", "Googlebot/2", "AlwaysOn test"]),
-        "SERVER_PROTOCOL": texts | st.sampled_from(["HTTP/1.1", "http/1.0", "HTTP/2", "HTTP/"]),
+        "SERVER_PROTOCOL": texts | st.sampled_from(["HTTP/1.1", "HTTP/1.0", "http/1.0", "HTTP/2", "HTTP/2.0", "HTTP/"]),
     },
 ).map(lambda environ: {"SERVER_PORT": "80", **environ})
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from os import environ
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -189,3 +190,21 @@ def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awak
     assert [span.status.description for span in kept.get_finished_spans()] == (
         ["OSError: the database has gone", None, None, None] if awake else []
     )
+
+
+def test_a_span_begins_with_its_request_and_is_over_once_where_the_error_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flask_instrumentation.install()
+    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    app = instrumented(tracers)
+    app.testing = True
+    app.add_url_rule("/fail", "fail", lambda: str(1 / 0))
+    begun: list[int] = []
+    app.before_request_funcs[None].insert(0, lambda: begun.append(time_ns()))
+    with pytest.raises(ZeroDivisionError):
+        app.test_client().get("/fail")
+    (span,) = kept.get_finished_spans()
+    assert (span.start_time or 0) <= begun[0]
+    assert caplog.messages == []

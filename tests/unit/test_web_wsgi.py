@@ -427,6 +427,13 @@ def test_a_request_is_counted_before_its_last_announced_byte_leaves_and_its_cont
     assert len(recorder.records) == 1
 
 
+def test_an_answer_of_no_byte_is_counted_before_the_server_has_its_empty_chunk(recorder: Recorder) -> None:
+    server = Server(recorder, answering(b"", headers=[("Content-Length", "0")]))
+    assert next(iter(server.body)) == b""
+    assert recorder.records == [("GET", "/items/<id>", 200, 0)]
+    server.body.close()
+
+
 class Whole(list[bytes]):
     """What a framework returns that has told how many bytes are in it."""
 
