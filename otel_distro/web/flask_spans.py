@@ -215,17 +215,15 @@ def ending(current: internals.CurrentContext) -> End:
 def end_factory(end: End) -> Callable[..., Any]:
     """Return what stands for the contrib instrumentation's `_wrapped_teardown_request`."""
 
-    def wrapped_teardown_request(excluded_urls: Any = None) -> Callable[[BaseException | None], None]:
-        excluded = internals.excludes(excluded_urls)
-
+    def wrapped_teardown_request(
+        excluded_urls: Any = None,  # noqa: ARG001 -- the contrib package's signature
+    ) -> Callable[[BaseException | None], None]:
         def teardown_request(error: BaseException | None) -> None:
             context = _current_request_context()
-            if excluded is not None and excluded(context.request.url):
-                return
             try:
                 begun = context.otel_distro_begun
             except AttributeError:
-                # Begun without `before_request`, or a copy of the request's context in another thread.
+                # Excluded, begun without `before_request`, or a copy of the request's context in another thread.
                 return
             del context.otel_distro_begun
             end(begun, error)
