@@ -191,7 +191,7 @@ def shop(look: Callable[[str], None], tracer: Any, testing: bool) -> flask.Flask
     app.testing = testing
     app.logger.disabled = True
     app.add_url_rule("/items/<int:number>", "item", lambda number: {"number": number}, methods=["GET", "PUT", "DELETE"])
-    app.add_url_rule("/any/<path:rest>", "any", lambda rest: rest, methods=["GET", "POST", "PATCH"])
+    app.add_url_rule("/any/<path:rest>", "any", lambda rest: rest, methods=["GET", "POST", "PATCH", "HACK"])
     app.add_url_rule("/slash/", "slash", lambda: "slash")
     app.add_url_rule("/redirect", "redirect", lambda: flask.redirect("/items/1"))
     app.add_url_rule("/abort/<int:code>", "abort", flask.abort)
