@@ -31,7 +31,7 @@ class _Descriptors:
                     before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
                 )
                 self._watching = True
-            descriptor = _opened(path, flags | os.O_CLOEXEC)
+            descriptor = open_own(path, flags | os.O_CLOEXEC)
             self._open[descriptor] = os.fstat(descriptor)
             return descriptor
 
@@ -63,11 +63,17 @@ def is_open(descriptor: int, file: os.stat_result) -> bool:
         return False
 
 
-def _opened(path: Path, flags: int) -> int:
+def open_own(path: Path, flags: int) -> int:
+    """Open a file; one that is new has mode 0600 and, where root makes it, the folder's owner. Raises OSError.
+
+    What is opened to be written to is never found by a link: in another user's folder it may lead to any file.
+    """
+    if flags & (os.O_RDWR | os.O_WRONLY):
+        flags |= os.O_NOFOLLOW
     if not flags & os.O_CREAT or os.geteuid() != 0:
         return os.open(path, flags, 0o600)
     try:
-        # Alone what is new is given away: another user's folder may hold a link to anything.
+        # Alone what is new is given away.
         descriptor = os.open(path, flags | os.O_EXCL, 0o600)
     except FileExistsError:
         if flags & os.O_EXCL:

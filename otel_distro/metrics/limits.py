@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from otel_distro.metrics.descriptors import open_own
 from otel_distro.metrics.families import Labels, labels_of
 from otel_distro.metrics.naming import label_name
 from otel_distro.metrics.streams import Stream, series_text
@@ -122,7 +123,10 @@ def write_full(folder: Path, series: Iterable[tuple[Stream, Labels]], limits: Li
         (folder / FULL_FILE).unlink(missing_ok=True)
         return
     new = folder / f"{FULL_FILE}.new"
-    new.write_text(json.dumps(full), encoding="ascii")
+    new.unlink(missing_ok=True)  # of a folding that was interrupted
+    # Readable for the workers where root folds, and no link that one of them has put there is followed.
+    with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC), "w", encoding="ascii") as file:
+        file.write(json.dumps(full))
     new.replace(folder / FULL_FILE)
 
 

@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from otel_distro.metrics.descriptors import close_lockable, is_open, open_lockable
+from otel_distro.metrics.descriptors import close_lockable, is_open, open_lockable, open_own
 
 MAGIC: Final = b"OTELDST1"
 SEGMENT: Final = 65536
@@ -70,7 +70,7 @@ class CellFile:
             self._descriptor = open_lockable(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             # Opened once more: a mapping keeps a copy of its descriptor, which would hold the lock in every child.
-            self._mapped = os.open(new, os.O_RDWR | os.O_CLOEXEC)
+            self._mapped = open_own(new, os.O_RDWR | os.O_CLOEXEC)
             self._file = os.fstat(self._mapped)
             os.rename(new, path)
 
@@ -133,7 +133,7 @@ class CellFile:
             self._descriptor = open_lockable(self.path, os.O_RDWR)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         if not is_open(self._mapped, self._file):
-            self._mapped = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            self._mapped = open_own(self.path, os.O_RDWR | os.O_CLOEXEC)
 
     @property
     def removed(self) -> bool:

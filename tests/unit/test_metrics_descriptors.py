@@ -157,14 +157,24 @@ def test_in_a_folder_of_another_user_roots_files_are_that_users(tmp_path: Path) 
     """Where root does not run the tests, the folder stays the tests' own."""
     owner = os.getuid() or 65534
     os.chown(tmp_path, owner, -1)
-    elsewhere = tmp_path.parent / "elsewhere"
-    elsewhere.touch()
-    (tmp_path / "link").symlink_to(elsewhere)
-    for name in ("new", "new", "link"):
+    for name in ("new", "new"):
         close_lockable(open_lockable(tmp_path / name, os.O_RDWR | os.O_CREAT))
     with locked(tmp_path, fcntl.LOCK_EX):
         pass
     CellFile(tmp_path / "1.cells").close()
-    owners = {path.name: path.lstat().st_uid for path in tmp_path.iterdir() if path.name != "link"}
+    owners = {path.name: path.lstat().st_uid for path in tmp_path.iterdir()}
     assert owners == dict.fromkeys(("new", "lock", "1.cells"), owner)
-    assert elsewhere.stat().st_uid == os.getuid()
+
+
+def test_no_link_in_the_folder_is_followed_to_a_file_that_is_written_to_or_made(tmp_path: Path) -> None:
+    """As another user may have put it there, for root to write to."""
+    folder, there, nowhere = tmp_path / "folder", tmp_path / "there", tmp_path / "nowhere"
+    folder.mkdir()
+    there.touch()
+    for target in (there, nowhere):
+        (folder / "link").symlink_to(target)
+        with pytest.raises(OSError, match="symbolic links"):
+            open_lockable(folder / "link", os.O_RDWR | os.O_CREAT)
+        (folder / "link").unlink()
+    assert there.stat().st_uid == os.getuid()
+    assert not nowhere.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,18 @@ def test_a_forked_child_looks_at_once(tmp_path: Path) -> None:
     write_full(tmp_path, [(COUNTER, (("a", "1"),))], limits)
     limits.after_fork()
     assert limits.full.refuses(COUNTER, {"a": "2"}, 1)
+
+
+def test_what_root_writes_down_is_for_the_user_whose_folder_it_is_and_through_no_link(tmp_path: Path) -> None:
+    """Where root does not run the tests, the folder stays the tests' own."""
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    owner = os.getuid() or 65534
+    os.chown(folder, owner, -1)
+    elsewhere.write_text("precious")
+    (folder / f"{FULL_FILE}.new").symlink_to(elsewhere)
+    page, _ = _process(folder, "page")
+    _worker(folder, "1-x", "ann", "bob", "cid")
+    page.page()
+    assert elsewhere.read_text() == "precious"
+    assert (folder / FULL_FILE).lstat().st_uid == owner
