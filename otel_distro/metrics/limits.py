@@ -134,7 +134,7 @@ class Full:
     """What a process knows of the full instruments of its group; `folder` is None where it stands alone.
 
     Thread-safe and fork-safe: it holds no lock, and what it knows is replaced whole. The file is looked at once a
-    second at most; one that cannot be read says nothing.
+    second at most; one that cannot be read says nothing, and what it has said stays where that is for want of a right.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -147,23 +147,27 @@ class Full:
         """Say whether an instrument with this limit is full and these attributes are a series that it lacks."""
         if self._path is None:
             return False
-        now = monotonic()
-        if now >= self._look_at:
-            self._look_at = now + _LOOK_AFTER
-            self._look(self._path)
+        if monotonic() >= self._look_at:
+            self.look()
         if not self._series:
             return False
         known = self._series.get(_digest(stream.encoded(0)), ())
         return len(known) >= limit and _digest(series_text(0, labels_of(attributes))) not in known
 
-    def _look(self, path: Path) -> None:
+    def look(self) -> None:
+        """Look at the file now, as for a process that may not read it later."""
+        if self._path is None:
+            return
+        self._look_at = monotonic() + _LOOK_AFTER
         try:
-            found = os.stat(path)
+            found = os.stat(self._path)
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if stamp != self._stamp:
-                read = json.loads(path.read_text(encoding="ascii"))
+                read = json.loads(self._path.read_text(encoding="ascii"))
                 self._series = {stream: frozenset(series) for stream, series in read.items()}
                 self._stamp = stamp
+        except PermissionError:
+            return  # this process has become another user since it looked
         except (OSError, ValueError, AttributeError, TypeError):
             self._series, self._stamp = {}, None
 

@@ -239,9 +239,10 @@ class PageService:
             renew_meter_locks(get_meter_provider())
             self._reader.after_fork()
             if self._group is not None and os.geteuid() == 0 and "gunicorn.arbiter" in sys.modules:
-                # A worker of root's becomes another user next, by `--user`, who can make no file here. No other child
-                # makes one before it measures: it may never measure, or be a daemon that closes all that is open.
+                # A worker of root's becomes another user next, by `--user`, who can make and read no file here. No
+                # other child makes one before it measures: it may never measure, or be a daemon that closes all.
                 self._reader.store.reserve()
+                self._reader.limits.full.look()
         self._observed = time.monotonic() - _OBSERVE_EVERY
         if self._wishes:
             self._ticker.start()

@@ -124,6 +124,32 @@ def test_a_child_of_root_that_becomes_another_user_is_on_the_page_as_gunicorns_w
         assert app.output.count("metrics") == app.stdout.count("metrics"), app.report
 
 
+def test_a_limit_of_series_holds_for_children_of_root_that_become_another_user() -> None:
+    """Where root does not run the tests, the children stay who they are."""
+    program = textwrap.dedent(
+        """
+        import os, urllib.request
+        import gunicorn.arbiter
+        from opentelemetry.metrics import get_meter
+        from otel_distro import start_metrics_server
+        server = start_metrics_server(0)
+        jobs = get_meter("a").create_counter("jobs")
+        for child in range(3):
+            if not os.fork():
+                os.setuid(os.getuid() or 65534)
+                jobs.add(1, {"of": f"{child}-a"})
+                jobs.add(1, {"of": f"{child}-b"})
+                os._exit(0)
+            os.wait()
+            page = urllib.request.urlopen(server.url).read().decode()
+        print(page)
+        """
+    )
+    with AppProcess([sys.executable, "-c", program], {"OTEL_DISTRO_SERIES_LIMIT": "2"}) as app:
+        assert app.wait() == 0, app.report
+        assert 'jobs_total{otel_metric_overflow="true"} 4' in app.stdout, app.report
+
+
 @pytest.mark.parametrize(("server", "value", "files"), [("gunicorn.arbiter", "3", 2), ("os", "0", 1)])
 def test_a_child_of_root_has_its_file_from_the_fork_under_gunicorn_alone(server: str, value: str, files: int) -> None:
     """Whoever runs the tests: to the program it is root."""
