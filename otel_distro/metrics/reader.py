@@ -15,6 +15,7 @@ from otel_distro.metrics import foreign
 from otel_distro.metrics.adoption import adopt, after_fork
 from otel_distro.metrics.collected import add_collected
 from otel_distro.metrics.families import Families
+from otel_distro.metrics.instruments import SCOPE
 from otel_distro.metrics.limits import Limits
 from otel_distro.metrics.merge import Merger
 from otel_distro.metrics.prometheus import EOF, OPENMETRICS, TARGET, TEXT, foreign_text, page_text
@@ -80,6 +81,21 @@ class PrometheusReader(MetricReader):
         """Run the callbacks of observable instruments, so that other processes see the values of this one."""
         with self._lock:
             self.collect()
+
+    def observe_own(self) -> None:
+        """Run the callbacks of this package's instruments alone: at the end of a process others may fail, or hang.
+
+        Does nothing while a page is made.
+        """
+        if self._consumer is None or not self._lock.acquire(blocking=False):
+            return
+        try:
+            storage = self._consumer._reader_storages.get(self)  # noqa: SLF001 -- as in `_set_collect_callback`
+            for instrument in getattr(self._consumer, "_async_instruments", ()) if storage is not None else ():
+                if instrument.instrumentation_scope.name == SCOPE:
+                    storage.observe(instrument)
+        finally:
+            self._lock.release()
 
     def fold(self) -> None:
         """Fold what ended processes have left into one file."""

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -220,6 +221,8 @@ class PageService:
         self._close_servers()
         self._ticker.end(_TICK_SECONDS)
         if self._reader is not None:
+            with suppress(Exception):  # the process ends
+                self._reader.observe_own()
             self._reader.store.close()
         if self._group is not None:
             self._group.leave()

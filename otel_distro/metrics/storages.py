@@ -11,7 +11,7 @@ from time import time_ns
 from types import SimpleNamespace
 from typing import Any
 
-from opentelemetry.metrics import Asynchronous
+from opentelemetry.metrics import Asynchronous, CallbackOptions
 from opentelemetry.sdk.metrics.view import View
 
 from otel_distro.internals import MetricsSdk
@@ -243,6 +243,14 @@ def classes(sdk: MetricsSdk) -> SimpleNamespace:  # noqa: C901 -- a scope for cl
             """Have the series of these attributes in all streams, in the order in which measurements make them."""
             for match in self._get_or_init_view_instrument_match(instrument):
                 match.prepare(given)
+
+        def observe(self, instrument: Any) -> None:
+            """Run the callbacks of one observable instrument, as a round of its own."""
+            with self._lock:
+                for measurement in instrument.callback(CallbackOptions()):
+                    self.consume_measurement(measurement)
+                for match in self._ready.get(instrument, ()):
+                    _end_round(match)
 
         def collect(self) -> None:
             with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import sys
 import textwrap
@@ -148,6 +149,38 @@ def test_a_limit_of_series_holds_for_children_of_root_that_become_another_user()
     with AppProcess([sys.executable, "-c", program], {"OTEL_DISTRO_SERIES_LIMIT": "2"}) as app:
         assert app.wait() == 0, app.report
         assert 'jobs_total{otel_metric_overflow="true"} 4' in app.stdout, app.report
+
+
+def test_what_an_ended_process_has_used_and_lost_is_counted_to_its_end_and_no_foreign_callback_is_asked_there() -> None:
+    program = textwrap.dedent(
+        """
+        import os, sys, time, urllib.request
+        from opentelemetry.metrics import get_meter
+        from otel_distro import start_metrics_server
+        from otel_distro.metrics.server import page_service
+        server = start_metrics_server(0)
+        meter = get_meter("a")
+        jobs = meter.create_counter("jobs")
+        if not os.fork():
+            page_service._ticker.end(30)
+            meter.create_observable_counter("foreign", [lambda _: print("asked", flush=True) or []])
+            for number in range(9):
+                jobs.add(1, {"of": str(number)})
+            while time.process_time() < 0.2:
+                pass
+            sys.exit()
+        os.wait()
+        print("parent:", time.process_time())
+        print(urllib.request.urlopen(server.url).read().decode())
+        """
+    )
+    with AppProcess([sys.executable, "-c", program], {"OTEL_DISTRO_SERIES_LIMIT": "1"}) as app:
+        assert app.wait() == 0
+        assert 'jobs_total{otel_metric_overflow="true"} 8\n' in app.stdout
+        assert 'otel_distro_series_overflows_total{instrument="jobs"} 8\n' in app.stdout, app.report
+        parent, both = re.findall(r"^(?:parent:|process_cpu_seconds_total) (\S+)$", app.stdout, re.MULTILINE)
+        assert float(both) > float(parent) + 0.1
+        assert "asked" not in app.stdout
 
 
 @pytest.mark.parametrize(("server", "value", "files"), [("gunicorn.arbiter", "3", 2), ("os", "0", 1)])
