@@ -137,8 +137,15 @@ class CellFile:
 
     @property
     def removed(self) -> bool:
-        """Whether somebody has removed the file, so that no other process finds it, while this one writes to it."""
-        return self._mapped >= 0 and is_open(self._mapped, self._file) and os.fstat(self._mapped).st_nlink == 0
+        """Whether no other process finds the file, removed or moved with its folder, while this one writes to it."""
+        if self.path is None or self._mapped < 0 or not is_open(self._mapped, self._file):
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), self._file)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # this process may not look there
+            return os.fstat(self._mapped).st_nlink == 0
 
     def snapshot(self) -> bytes:
         """Return a copy of all segments as they are at this moment."""

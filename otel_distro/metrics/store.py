@@ -61,12 +61,12 @@ class CellStore:
                 self.file.hold()
 
     def watch(self) -> None:
-        """Warn, once, where somebody has removed the file."""
+        """Warn, once, where somebody has removed the file, or moved it away."""
         file = self.file
         if not self._is_removed and file is not None and file.removed:
             self._is_removed = True
             _logger.warning(
-                "metrics are not shared with other processes any more: somebody has removed %s; "
+                "metrics are not shared with other processes any more: somebody has removed %s or moved it; "
                 "start the service again, and let nothing remove files of that folder while it runs",
                 file.path,
             )

@@ -618,6 +618,21 @@ def test_a_process_whose_file_was_removed_is_still_one_that_lives(tmp_path: Path
     store.close()
 
 
+def test_a_process_whose_folder_was_moved_and_made_anew_keeps_its_values_on_the_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    store = CellStore(lambda: CellFile(folder / "1-me.cells"))
+    store.cells(COUNTER, ())[0] = 1
+    folder.rename(tmp_path / "old")
+    folder.mkdir()
+    store.watch()
+    assert "somebody has removed" in caplog.text
+    assert samples(Merger(store, folder)) == {("hits_total", ()): 1}
+    store.close()
+
+
 def test_reading_keeps_no_descriptor_of_files_that_have_gone(tmp_path: Path) -> None:
     reader = merger(tmp_path)
 
