@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final
+from typing import Any, Final
 
 from otel_distro.doctor.model import FAULT, OK, WARNING, Finding, parted
 from otel_distro.errors import InputError
@@ -60,7 +60,7 @@ def look_at_access(settings: Settings) -> list[Finding]:
     return [Finding(ACCESS, OK, f"open to {who}, {'by TLS' if access.encrypted else 'without TLS'}")]
 
 
-def _taken(settings: Settings, place: str, address: tuple[str, int], mend: str) -> Finding:
+def _taken(settings: Settings, place: str, address: tuple[Any, ...], mend: str) -> Finding:
     status, challenge, page = _asked(address, bool(settings.prometheus_tls_cert_file))
     processes, service = _PROCESSES.search(page), _SERVICE.search(page)
     if (status == 401 and 'realm="metrics"' in challenge) or status == _CERTIFICATE_WANTED:
@@ -77,9 +77,10 @@ def _taken(settings: Settings, place: str, address: tuple[str, int], mend: str) 
     return Finding(NAME, FAULT, f"{place} is taken by another program", mend)
 
 
-def _asked(address: tuple[str, int], encrypted: bool) -> tuple[int, str, bytes]:
+def _asked(address: tuple[Any, ...], encrypted: bool) -> tuple[int, str, bytes]:
     """Return status, challenge and body of the page at an address; status 0 where nobody answers by HTTP."""
-    host = _ANYWHERE.get(address[0], address[0])
+    zone = "".join(f"%{number}" for number in address[3:])
+    host = _ANYWHERE.get(address[0], address[0]) + zone
     if encrypted:
         context = ssl.create_default_context()
         context.check_hostname = False  # nothing secret is sent: it is only asked who is there

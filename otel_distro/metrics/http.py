@@ -76,7 +76,7 @@ class MetricsServer:
         self._server.clients.forget()
 
 
-def socket_address(host: str, port: int) -> tuple[int, tuple[str, int]]:
+def socket_address(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     """Return family and address of the socket that a page is served by; raises OSError where the host is none."""
     # IPv4 first: `localhost` is 127.0.0.1 for the scrapers that are configured with it.
     try:
@@ -85,7 +85,8 @@ def socket_address(host: str, port: int) -> tuple[int, tuple[str, int]]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     family, _, _, _, address = found[0]
-    return family, (str(address[0]), int(address[1]))
+    # The whole of it where it has a zone: `fe80::1%eth0` is no address without.
+    return family, address if any(address[3:]) else address[:2]
 
 
 class _Stopped(Exception):  # noqa: N818 -- ends a loop, and is no error
@@ -100,7 +101,7 @@ class _Server(TCPServer):
     # With the library's 5 a handful of clients at one moment would make the next ones wait a second for their retry.
     request_queue_size = 4 * MOST_CLIENTS
 
-    def __init__(self, page: Page, family: int, address: tuple[str, int], access: Access) -> None:
+    def __init__(self, page: Page, family: int, address: tuple[Any, ...], access: Access) -> None:
         self.stopping = False
         self.address_family = family
         self.page = page

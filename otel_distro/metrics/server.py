@@ -277,7 +277,8 @@ def warn_not_served(host: str, port: int, error: Exception) -> None:
 
 def mend_of(error: OSError) -> str:
     """Return what helps where an address cannot be taken."""
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+    # EINVAL: an address of one link (fe80::) without its zone.
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
         return "name an address of this machine (OTEL_EXPORTER_PROMETHEUS_HOST)"
     if error.filename:  # of the folder that the processes share
         return f"let this process write to {error.filename}, or name another folder (OTEL_DISTRO_PROMETHEUS_DIR)"

@@ -216,6 +216,11 @@ def test_a_server_is_of_the_family_of_its_address(monkeypatch: pytest.MonkeyPatc
     server.server_close()
 
 
+def test_an_address_of_one_link_keeps_its_zone() -> None:
+    _, address = page_http.socket_address("fe80::1%lo", 1)
+    assert address == ("fe80::1", 1, 0, socket.if_nametoindex("lo"))
+
+
 def test_a_closed_server_frees_its_port(server: MetricsServer) -> None:
     first = MetricsServer(lambda _: BODY, "localhost", 0)
     first.close()

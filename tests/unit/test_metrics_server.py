@@ -30,6 +30,11 @@ def test_a_seat_that_cannot_be_written_is_named(caplog: pytest.LogCaptureFixture
     assert "Permission denied; let this process write to /run/shop/port-9464.seat" in caplog.text
 
 
+def test_an_address_of_one_link_without_its_zone_is_named_not_the_port(caplog: pytest.LogCaptureFixture) -> None:
+    warn_not_served("fe80::1", 9464, OSError(errno.EINVAL, "Invalid argument"))
+    assert "name an address of this machine" in caplog.text
+
+
 def test_a_server_that_was_closed_stays_so_until_it_is_asked_for_again(capsys: pytest.CaptureFixture[str]) -> None:
     server = start_metrics_server(free_port())
     assert server is not None
