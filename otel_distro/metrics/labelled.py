@@ -21,7 +21,9 @@ from otel_distro.metrics.timing import Timer
 DECLARED_SCOPE: Final = "otel_distro.declared"
 # Bound series that one instrument keeps; further ones work but are made anew for each measurement.
 CHILDREN_LIMIT: Final = 2_000
-LABEL_LIMIT: Final = 256
+# One more than a series may have: what is longer is cut there, and counted.
+LABEL_LIMIT: Final = 1_025
+_NAMES_LIMIT: Final = 256
 
 BoundT = TypeVar("BoundT", BoundCounter, BoundGauge, BoundHistogram)
 Bind = Callable[[Attributes], BoundT]
@@ -56,7 +58,7 @@ class Declared(ABC, Generic[BoundT]):
     def labels(self, /, *values: object, **named: object) -> BoundT:
         """Return the series of these label values, given by name or in the declared order.
 
-        The values become text: an enumeration's member by its value, anything else by `str`, at most 256 characters.
+        The values become text: an enumeration's member by its value, anything else by `str`, at most 1 kB of it.
         The series is bound once and kept, for the first 2,000 of an instrument. Labels that are not the declared ones
         give one warning, count in `otel_distro_rejected_total` and return a series that does nothing.
         """
@@ -91,7 +93,7 @@ class Declared(ABC, Generic[BoundT]):
     def _wrong_labels(self, values: tuple[object, ...], named: dict[str, object]) -> BoundT:
         if self.declaration is not None:
             given = [f"{len(values)} values by position"] if values else []
-            given += [", ".join(sorted(named))[:LABEL_LIMIT]] if named else []
+            given += [", ".join(sorted(named))[:_NAMES_LIMIT]] if named else []
             reject_labels(self.name, "the labels " + " and ".join(given) if given else "no labels", self.label_names)
         return self._nothing
 
@@ -161,7 +163,7 @@ class Histogram(Declared[BoundHistogram]):
 
 
 def label_text(value: object) -> str:
-    """Return the label value for anything: valid Unicode text of at most 256 characters; never raises."""
+    """Return the label value for anything: valid Unicode text of at most 1,025 characters; never raises."""
     try:
         text = str(value.value if isinstance(value, Enum) else value)
         if not text.isascii():

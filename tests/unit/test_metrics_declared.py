@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from threading import Barrier, Thread
@@ -47,7 +48,24 @@ def test_a_series_is_bound_once() -> None:
     signups = counter("d_bound_once", labels=("plan",))
     assert signups.labels(plan="pro") is signups.labels("pro")
     assert signups.labels("1") is signups.labels(1)
-    assert signups.labels("x" * 300) is signups.labels("x" * 256)
+    assert signups.labels("x" * 2000) is signups.labels("x" * 3000)
+
+
+def test_label_values_are_apart_up_to_1_kb_and_what_is_cut_is_counted() -> None:
+    program = """
+from urllib.request import urlopen
+from otel_distro import counter, start_metrics_server
+
+server = start_metrics_server(0)
+logins = counter("logins", labels=("agent",))
+for agent in ("x" * 500 + "a", "x" * 500 + "b", "y" * 2000, "y" * 3000):
+    logins.labels(agent).inc()
+print(urlopen(server.url).read().decode())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    logins = re.findall(r'^logins_total{agent="(\w+)"} (\d+)$', done.stdout, re.MULTILINE)
+    assert logins == [("x" * 500 + "a", "1"), ("x" * 500 + "b", "1"), ("y" * 1024, "2")]
+    assert 'otel_distro_label_values_cut_total{instrument="logins"} 2\n' in done.stdout
 
 
 def test_declared_before_any_provider_exists_it_counts_from_the_provider_on() -> None:

@@ -32,7 +32,7 @@ class _Unprintable:
         (_Plan.PRO, "pro"),
         ("专业", "专业"),
         ("a\ud800b", "a?b"),
-        ("x" * 1000, "x" * 256),
+        ("x" * 2000, "x" * 1025),
         ([1], "[1]"),
         (_Unprintable(), "(unprintable)"),
     ],
