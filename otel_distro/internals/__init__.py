@@ -209,7 +209,9 @@ def renew_meter_locks(provider: Any) -> None:
     """Give a provider and its meters free locks in a forked child: a thread of the parent may have held them."""
     if hasattr(provider, "_meter_lock"):
         provider._meter_lock = threading.Lock()
-    for meter in list(getattr(provider, "_meters", {}).values()):
+    meters = getattr(provider, "_meters", None)
+    # The API's stand-in for a provider that is to be set has a list of stand-ins, which have no locks.
+    for meter in list(meters.values()) if isinstance(meters, dict) else ():
         if hasattr(meter, "_instrument_registration_lock"):
             meter._instrument_registration_lock = threading.Lock()
 

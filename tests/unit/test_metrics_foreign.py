@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.metrics._internal import _ProxyMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
@@ -180,3 +181,9 @@ def test_a_folder_of_the_library_that_is_none_costs_its_metrics_alone_and_one_wa
     (message,) = caplog.messages
     assert f"PROMETHEUS_MULTIPROC_DIR={named} is no folder" in message
     provider.shutdown()
+
+
+def test_a_child_of_a_process_that_has_set_no_provider_yet_begins_anew_as_well() -> None:
+    provider = _ProxyMeterProvider()
+    provider.get_meter("early")
+    renew_meter_locks(provider)
