@@ -20,7 +20,7 @@ _FORKED: Final = ("worker_id", "mule_id", "i_am_the_spooler")
 def left_to_workers(call: Callable[[], object]) -> bool:
     """Have `call` called in each worker that uWSGI forks, after what waits there already; False where it has forked."""
     uwsgi: Any = sys.modules.get("uwsgi")
-    if uwsgi is None or any(getattr(uwsgi, name, int)() for name in _FORKED) or not hasattr(uwsgi, "worker_id"):
+    if not hasattr(uwsgi, "worker_id") or any(getattr(uwsgi, name, int)() for name in _FORKED):
         return False
     before: Any = getattr(uwsgi, "post_fork_hook", None)
     called: set[int] = set()

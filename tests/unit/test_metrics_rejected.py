@@ -151,6 +151,12 @@ def test_the_warning_names_instrument_value_and_mend(
     assert [record.name for record in caplog.records] == ["otel_distro"]
 
 
+def test_an_amount_may_be_zero_unless_said_otherwise(caplog: pytest.LogCaptureFixture) -> None:
+    assert [usable(zero) for zero in (0, 0.0, Decimal(0), Fraction(0))] == [0, 0, 0, 0]
+    reject("refund_total", -1)
+    assert "pass a finite number not below 0 (" in caplog.text
+
+
 def test_every_refused_value_is_counted_and_only_the_first_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with reading() as got:
         for value in (-1, math.nan, "text"):

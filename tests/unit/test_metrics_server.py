@@ -8,14 +8,18 @@ import re
 import socket
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from otel_distro.errors import InputError
 from otel_distro.metrics.by_hand import start_metrics_server
 from otel_distro.metrics.server import PageService, page_service, serve_page, warn_not_served
 from otel_distro.settings import Settings
 from tests.processes import AppProcess
+from tests.shared_metrics import in_child
 from tests.support import free_port, request
 
 
@@ -33,6 +37,64 @@ def test_a_seat_that_cannot_be_written_is_named(caplog: pytest.LogCaptureFixture
 def test_an_address_of_one_link_without_its_zone_is_named_not_the_port(caplog: pytest.LogCaptureFixture) -> None:
     warn_not_served("fe80::1", 9464, OSError(errno.EINVAL, "Invalid argument"))
     assert "name an address of this machine" in caplog.text
+
+
+def test_files_that_cannot_guard_the_page_are_what_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    warn_not_served("localhost", 9464, InputError("A=b holds nothing; mend"))
+    assert "localhost:9464: A=b holds nothing; mend; the application runs on" in caplog.text
+
+
+def test_who_takes_over_and_cannot_have_the_port_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    service, settings = PageService(), Settings.from_environ({})
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        assert service.serve(settings, "localhost", port) is None
+        start_metrics_server(0)
+        service._reader = page_service._reader
+        for _ in range(2):
+            service.tick()
+    service.close()
+    assert caplog.text.count(f"metrics are not served on localhost:{port}") == 1
+
+
+def test_a_child_that_was_forked_while_a_thread_tended_the_page_tends_it_as_well() -> None:
+    start_metrics_server(0)
+    held, over = threading.Event(), threading.Event()
+
+    def tend() -> None:
+        with page_service._lock:
+            held.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=tend)
+    thread.start()
+    held.wait(60)
+    try:
+        in_child(page_service.tick, timeout=30)
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_child_that_shares_no_values_does_not_ask_for_the_page(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    program = textwrap.dedent(
+        """
+        import os
+        from otel_distro import start_metrics_server
+        from otel_distro.metrics.server import page_service
+        start_metrics_server(int(os.environ["PORT"]))
+        if not os.fork():
+            page_service.tick()
+            os._exit(0)
+        os.wait()
+        """
+    )
+    variables = {"PORT": str(free_port()), "OTEL_DISTRO_PROMETHEUS_DIR": str(tmp_path / "file")}
+    with AppProcess([sys.executable, "-c", program], variables) as app:
+        assert app.wait() == 0
+        assert "metrics are not shared" in app.output
+        assert "metrics are not served" not in app.output
 
 
 def test_a_server_that_was_closed_stays_so_until_it_is_asked_for_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_distro.metrics import timing
 from otel_distro.metrics.timing import TimedCall, Timer, timed
 
 
@@ -31,6 +32,14 @@ class _Watch(TimedCall):
     def end(self, error: BaseException | None) -> None:
         super().end(error)
         self.log.append(f"end {type(error).__name__}" if error else "end")
+
+
+def test_what_is_recorded_is_the_seconds_from_begin_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments, seconds = iter((100.0, 102.5)), list[float]()
+    monkeypatch.setattr(timing, "perf_counter", lambda: next(moments))
+    with Timer(lambda: TimedCall(seconds.append)):
+        pass
+    assert seconds == [2.5]
 
 
 ONCE = ["resume", "suspend", "recorded", "end"]

@@ -61,6 +61,12 @@ def test_a_secret_in_place_of_a_file_is_not_repeated(value: str) -> None:
     assert caught.value.__suppress_context__
 
 
+def test_a_file_in_this_folder_is_named_when_it_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tokens.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    assert str(NamedFile("A", "tokens.txt", "mend").error("holds nothing")) == "A='tokens.txt' holds nothing; mend"
+
+
 def test_a_relative_path_stays_the_same_file_when_the_application_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,11 @@ def test_outside_of_uwsgi_nothing_waits() -> None:
     assert not left_to_workers(lambda: None)
 
 
+def test_a_module_that_has_but_its_name_of_uwsgi_holds_nothing_back(uwsgi: Any) -> None:
+    del uwsgi.worker_id
+    assert not left_to_workers(lambda: None)
+
+
 @pytest.mark.parametrize("forked", ["worker_id", "mule_id", "i_am_the_spooler"])
 def test_in_a_worker_a_mule_and_a_spooler_nothing_waits(uwsgi: Any, forked: str) -> None:
     setattr(uwsgi, forked, lambda: 2)
