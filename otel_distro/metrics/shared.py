@@ -222,6 +222,12 @@ class CellReader:
         size = os.fstat(self._descriptor).st_size
         if 0 < size < _BEGIN:
             raise ForeignFileError("cut short")
+        # Before the rest: a foreign file may be larger than memory.
+        magic = os.pread(self._descriptor, len(MAGIC), 0)
+        if magic == _NOT_YET:
+            return b""
+        if size and magic != MAGIC:
+            raise ForeignFileError("not a file of this package, or damaged")
         # Whole words: on a full disk the allocation of a further segment may have come to any point.
         return os.pread(self._descriptor, size - size % 8, 0)
 

@@ -8,7 +8,7 @@ import random
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -312,6 +312,17 @@ def test_a_damaged_file_is_foreign_or_read_without_any_other_error(at: int, dama
                     reader.read()
                 except ForeignFileError:
                     assert len(reader.entries) <= 6, "a damaged file must not be taken in again at every reading"
+
+
+@pytest.mark.parametrize("head", [b"\x7fELF as a core dump", bytes(8)])
+def test_a_file_that_is_larger_than_memory_is_not_read(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "1.cells"
+    path.write_bytes(head)
+    os.truncate(path, 1 << 40)
+    reader = CellReader(path)
+    with pytest.raises(ForeignFileError) if any(head) else nullcontext():
+        assert len(reader.read()) == 0
+    reader.close()
 
 
 def test_an_empty_file_is_one_of_a_process_that_had_written_nothing(tmp_path: Path) -> None:
