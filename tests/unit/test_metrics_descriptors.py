@@ -137,6 +137,18 @@ def test_a_fork_in_the_midst_of_an_opening_does_not_wait_for_itself() -> None:
     in_child(fork_within)
 
 
+def test_any_thread_of_a_forked_child_opens_files(tmp_path: Path) -> None:
+    close_lockable(open_lockable(tmp_path / "a", os.O_RDWR | os.O_CREAT))
+
+    def child() -> None:
+        thread = threading.Thread(target=open_lockable, args=(tmp_path / "a", os.O_RDWR), daemon=True)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+
+    in_child(child)
+
+
 def test_a_folder_is_locked_alone_or_shared(tmp_path: Path) -> None:
     shared = locked(tmp_path, fcntl.LOCK_SH)
     with shared, locked(tmp_path, fcntl.LOCK_SH), pytest.raises(BlockingIOError):
