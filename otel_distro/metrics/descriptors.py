@@ -76,8 +76,6 @@ def open_own(path: Path, flags: int) -> int:
         # Alone what is new is given away.
         descriptor = os.open(path, flags | os.O_EXCL, 0o600)
     except FileExistsError:
-        if flags & os.O_EXCL:
-            raise
         return os.open(path, flags, 0o600)
     # Root may become the user whose folder it is, or share it with processes of that user.
     owner = path.parent.stat()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -137,6 +138,15 @@ def test_a_fork_in_the_midst_of_an_opening_does_not_wait_for_itself() -> None:
     in_child(fork_within)
 
 
+def test_forks_are_watched_once_however_many_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[object] = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **hooks: watched.append(hooks))
+    made = descriptors._Descriptors()
+    for _ in range(3):
+        made.close(made.open(tmp_path / "a", os.O_RDWR | os.O_CREAT))
+    assert len(watched) == 1
+
+
 def test_any_thread_of_a_forked_child_opens_files(tmp_path: Path) -> None:
     close_lockable(open_lockable(tmp_path / "a", os.O_RDWR | os.O_CREAT))
 
@@ -174,8 +184,10 @@ def test_in_a_folder_of_another_user_roots_files_are_that_users(tmp_path: Path) 
     with locked(tmp_path, fcntl.LOCK_EX):
         pass
     CellFile(tmp_path / "1.cells").close()
-    owners = {path.name: path.lstat().st_uid for path in tmp_path.iterdir()}
-    assert owners == dict.fromkeys(("new", "lock", "1.cells"), owner)
+    found = {path.name: (path.lstat().st_uid, stat.S_IMODE(path.lstat().st_mode)) for path in tmp_path.iterdir()}
+    assert found == dict.fromkeys(("new", "lock", "1.cells"), (owner, 0o600))
+    with pytest.raises(FileExistsError):
+        open_lockable(tmp_path / "new", os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
 
 def test_no_link_in_the_folder_is_followed_to_a_file_that_is_written_to_or_made(tmp_path: Path) -> None:
