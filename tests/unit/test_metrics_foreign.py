@@ -183,6 +183,24 @@ def test_a_folder_of_the_library_that_is_none_costs_its_metrics_alone_and_one_wa
     provider.shutdown()
 
 
+def test_a_child_gets_series_and_a_page_whatever_a_thread_of_the_parent_was_making() -> None:
+    reader = PrometheusReader()
+    provider: Any = MeterProvider([reader], shutdown_on_exit=False)
+    counter = provider.get_meter("known").create_counter("a")
+    counter.add(1)
+    (storage,) = provider._measurement_consumer._reader_storages.values()
+
+    def make() -> None:
+        reader.after_fork()
+        counter.add(1, {"b": "c"})
+        assert b'a_total{b="c"} 1' in reader.page()
+
+    for lock in (storage._lock, *(match._lock for match in storage.matches())):
+        with _held(lock):
+            in_child(make, timeout=30)
+    provider.shutdown()
+
+
 def test_a_child_of_a_process_that_has_set_no_provider_yet_begins_anew_as_well() -> None:
     provider = _ProxyMeterProvider()
     provider.get_meter("early")
