@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from time import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import Counter, MeterProvider, ObservableCounter
+from opentelemetry.sdk.metrics import Counter, MeterProvider, ObservableCounter, SimpleFixedSizeExemplarReservoir
 from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.exponent_mapping import ExponentMapping
 from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping.logarithm_mapping import LogarithmMapping
 from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, InMemoryMetricReader
@@ -161,6 +161,20 @@ def test_only_the_overflow_series_carries_its_label() -> None:
         counter.add(1, {key: "true", "a": "x"})
     assert metrics.series("c") == {(("a", "x"),): 4}
     assert metrics.collected() == {(("a", "x"),): 4}
+
+
+def test_a_reservoir_that_a_view_names_keeps_the_exemplars() -> None:
+    class Own(SimpleFixedSizeExemplarReservoir):
+        pass
+
+    view = View(instrument_name="c", exemplar_reservoir_factory=cast(Any, lambda _: Own))
+    provider: Any = MeterProvider([InMemoryMetricReader()], views=[view], shutdown_on_exit=False)
+    adoption.limit(_sdk(), provider, Limits())
+    provider.get_meter("app").create_counter("c").add(1)
+    (storage,) = provider._measurement_consumer._reader_storages.values()
+    (series,) = storage.matches()[0]._attributes_aggregation.values()
+    assert type(series._reservoir) is Own
+    provider.shutdown()
 
 
 def test_a_long_label_is_cut_in_every_reader_and_each_time_counted_once() -> None:
