@@ -39,7 +39,7 @@ SYSTEM: Final = {
     "TargetDown": Text(
         summary="{job}（{instance}）没有应答",
         description="Prometheus 已有 {held} 无法读取 {job}（{instance}）的指标。",
-        meaning="指标页没有应答，或没有及时应答。在此期间，该任务的其他告警被抑制。",
+        meaning="指标页没有应答，或没有及时应答。在此期间，该实例的其他告警以及针对整个任务的告警被抑制。",
         causes=(
             "进程已退出或挂起",
             "指标页监听在别的地址（`OTEL_EXPORTER_PROMETHEUS_HOST`，默认 localhost）或端口",

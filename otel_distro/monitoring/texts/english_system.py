@@ -51,7 +51,7 @@ SYSTEM: Final = {
     "TargetDown": Text(
         summary="{job} on {instance} does not answer",
         description="Prometheus has not been able to read the metrics of {job} on {instance} for {held}.",
-        meaning="The metrics page did not answer, or not in time. The other alerts of this job are held back meanwhile.",
+        meaning="The metrics page did not answer, or not in time. Other alerts on this instance, and those on the job as a whole, are held back meanwhile.",
         causes=(
             "the process is gone or hangs",
             "the page listens on another address (`OTEL_EXPORTER_PROMETHEUS_HOST`, default localhost) or port",
