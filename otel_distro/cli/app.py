@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final, TextIO
 
 import click
 
@@ -38,6 +38,13 @@ class ReaderGoneError(Exception):
 
 class LazyGroup(click.Group):
     """A group of commands that imports only the one that is run."""
+
+    def make_context(self, *given: Any, **extra: Any) -> click.Context:
+        """Read the arguments; `--help` and `--version` are answered here."""
+        try:
+            return super().make_context(*given, **extra)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -89,7 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = cli.main(arguments, prog_name="otel-distro", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGoneError):
-        _abandon_output()
+        _abandon(sys.stdout)
         return 0
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -99,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OtelDistroError as error:
         return _refuse(str(error))
     except OSError as error:  # the disk that the output goes to is full
-        _abandon_output()
+        _abandon(sys.stdout)
         return _refuse(str(error))
     return result if isinstance(result, int) else 0
 
@@ -113,11 +120,14 @@ def _prepare_output() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is no failure
 
 
-def _abandon_output() -> None:
-    """Point standard output nowhere: the interpreter writes what is left at its end and would fail again, loudly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _abandon(stream: TextIO) -> None:
+    """Point a stream nowhere: the interpreter writes what is left at its end, would fail again and change the code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _refuse(message: str) -> int:
-    print(f"otel-distro: {plain(message)}", file=sys.stderr)
+    try:
+        print(f"otel-distro: {plain(message)}", file=sys.stderr)
+    except OSError:  # nobody reads it, as in `2>&1 | head`, or its disk is full: the code says it
+        _abandon(sys.stderr)
     return BAD_INPUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -58,9 +59,18 @@ def test_each_failure_has_its_code_and_at_most_one_line(
         raise failure
 
     monkeypatch.setattr(cli, "main", fail)
-    monkeypatch.setattr("otel_distro.cli.app._abandon_output", lambda: None)
+    monkeypatch.setattr("otel_distro.cli.app._abandon", lambda _: None)
     assert run([]) == code
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["--help"], 0), (["nonsense"], BAD_INPUT)])
+def test_where_nobody_reads_what_is_said_the_code_is_the_same(arguments: list[str], code: int) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:
+        command = [sys.executable, "-m", "otel_distro.cli", *arguments]
+        assert subprocess.run(command, stdout=gone, stderr=gone, check=False).returncode == code
 
 
 def test_a_command_of_the_table_is_a_command() -> None:
