@@ -61,7 +61,12 @@ CASES: Final = (
         "fires within minutes when 1.6 % fail: both critical pairs",
         "AvailabilityBudgetBurning",
         mixed(160, 30),
-        {"2m": QUIET, "10m": failing("1.6%", "14.4"), "25m": failing("1.6%", "14.4", "6")},
+        {
+            "2m": QUIET,
+            "6m": failing("1.6%", "14.4"),
+            "16m": failing("1.6%", "14.4"),
+            "20m": failing("1.6%", "14.4", "6"),
+        },
     ),
     Case(
         "fires",
@@ -75,14 +80,14 @@ CASES: Final = (
         "warns after an hour at 0.4 %: the pair of a day alone",
         "AvailabilityBudgetBurning",
         mixed(40, 90),
-        {"50m": QUIET, "80m": failing("0.4%", "3")},
+        {"60m": QUIET, "64m": failing("0.4%", "3")},
     ),
     Case(
         "fires",
         "warns after three hours at 0.2 %: the pair of three days alone",
         "AvailabilityBudgetBurning",
         mixed(20, 200),
-        {"170m": QUIET, "195m": failing("0.2%", "1")},
+        {"180m": QUIET, "184m": failing("0.2%", "1")},
     ),
     Case(
         "just under",

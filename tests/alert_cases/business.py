@@ -36,7 +36,7 @@ CASES: Final = (
         "fires when no money has come for more than half an hour",
         "RevenueStopped",
         {REVENUE: "0+0.015625x60 0.9375x60"},
-        {"60m": QUIET, "90m": QUIET, "100m": [stopped("0.6")]},
+        {"60m": QUIET, "93m": QUIET, "95m": [stopped("0.6")], "100m": [stopped("0.6")]},
     ),
     Case(
         "just under",
@@ -83,7 +83,7 @@ CASES: Final = (
             orders("completed", "card"): "0+95x30",
             orders("failed", "card"): "0+5x30",
         },
-        {"9m": QUIET, "20m": [failing("25%")]},
+        {"10m": QUIET, "12m": [failing("25%")], "20m": [failing("25%")]},
     ),
     Case(
         "just under",

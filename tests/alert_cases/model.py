@@ -23,7 +23,10 @@ class Firing:
 
 @dataclass(frozen=True)
 class Case:
-    """A named situation; `series` are in promtool's notation, a sample a minute; `at` says what fires when."""
+    """A named situation; `series` are in promtool's notation, a sample a minute; `at` says what fires when.
+
+    promtool takes groups in any order: what rests on recorded series may fire an evaluation later than its time.
+    """
 
     kind: Kind
     name: str

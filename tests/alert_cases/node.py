@@ -37,7 +37,7 @@ CASES: Final = (
         "fires under 10 %",
         "NodeDiskFilling",
         {FREE: "9x60", SIZE: "100x60"},
-        {"10m": QUIET, "20m": [filling("9%")]},
+        {"14m": QUIET, "15m": [filling("9%")]},
     ),
     Case(
         "fires",
@@ -78,7 +78,7 @@ CASES: Final = (
         "fires under 10 %",
         "NodeMemoryLow",
         {AVAILABLE: "9x30", TOTAL: "100x30"},
-        {"3m": QUIET, "10m": [low("9%")]},
+        {"4m": QUIET, "5m": [low("9%")]},
     ),
     Case("just under", "is quiet at 11 %", "NodeMemoryLow", {AVAILABLE: "11x30", TOTAL: "100x30"}, {"20m": QUIET}),
     Case(

@@ -122,7 +122,7 @@ CASES: Final = (
         "fires when logs wait and what was sent stands still, though another exporter goes on",
         "LogPipelineStalled",
         {QUEUE: "0x10 34490x30", SENT: "0+100x10 1000x30", DEBUG: "0+100x40"},
-        {"12m": QUIET, "25m": [stalled("34.49k")]},
+        {"18m": QUIET, "20m": [stalled("34.49k")]},
     ),
     Case(
         "fires",
@@ -206,7 +206,7 @@ CASES: Final = (
         "fires when the queue is more than four fifths full",
         "CollectorQueueFilling",
         {QUEUE: "850x30", ROOM: "1000x30"},
-        {"3m": QUIET, "10m": [filling("85%")]},
+        {"4m": QUIET, "5m": [filling("85%")]},
     ),
     Case("just under", "is quiet at 79 %", "CollectorQueueFilling", {QUEUE: "790x30", ROOM: "1000x30"}, {"30m": QUIET}),
     Case(

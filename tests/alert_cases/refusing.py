@@ -30,7 +30,7 @@ CASES: Final = (
         "fires when the disk has no room for what is taken, though the queue is empty and Elasticsearch answers",
         "LogsRefusedByCollector",
         {TAKEN: "_x10 100+800x30", FILES: "0+1000x10 10000x30", ROOM: "1000x40", QUEUE: "0x40", SENT: "0+1000x40"},
-        {"12m": QUIET, "21m": [refusing("4k")]},
+        {"17m": QUIET, "18m": [refusing("4k")]},
     ),
     Case(
         "fires",

@@ -49,7 +49,7 @@ CASES: Final = (
         "fires after five minutes with 6 % of the requests failing",
         "HighErrorRate",
         {counted("200"): "0+940x20", counted("500"): "0+60x20"},
-        {"4m": QUIET, "12m": [failing("6%")]},
+        {"5m": QUIET, "7m": [failing("6%")], "12m": [failing("6%")]},
     ),
     Case(
         "fires",
@@ -104,7 +104,7 @@ CASES: Final = (
         "fires at a 95th percentile of 2.1 s",
         "HighResponseTime",
         buckets("0+1300x20", "0+1600x20"),
-        {"4m": QUIET, "12m": [slow("2.1s")]},
+        {"5m": QUIET, "7m": [slow("2.1s")], "12m": [slow("2.1s")]},
     ),
     Case(
         "just under",
@@ -133,7 +133,7 @@ CASES: Final = (
         "fires after ten minutes under one request a second",
         "LowRequestRate",
         {counted("200"): "0+54x40"},
-        {"9m": QUIET, "20m": [few("0.90")]},
+        {"10m": QUIET, "12m": [few("0.90")], "20m": [few("0.90")]},
     ),
     Case(
         "just under",

@@ -29,7 +29,7 @@ CASES: Final = (
         "fires for the one instance of two that does not answer",
         "TargetDown",
         {UP: "1x5 0x10", 'up{job="shop",instance="app:8001"}': "1x15"},
-        {"5m": QUIET, "9m": [DOWN]},
+        {"7m": QUIET, "8m": [DOWN]},
     ),
     Case(
         "just under", "is quiet when one minute is missed", "TargetDown", {UP: "1x5 0 1x10"}, {"6m": QUIET, "9m": QUIET}
@@ -56,7 +56,7 @@ CASES: Final = (
         "fires after ten minutes of pages over five seconds",
         "MetricsPageSlow",
         {TAKEN: "5.1x30"},
-        {"8m": QUIET, "15m": [slow("5.1s")]},
+        {"9m": QUIET, "10m": [slow("5.1s")]},
     ),
     Case("just under", "is quiet at 4.9 seconds", "MetricsPageSlow", {TAKEN: "4.9x30"}, {"30m": QUIET}),
     Case(

@@ -48,6 +48,13 @@ def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tupl
             {series: "_x20 3x60"},
             {"19m": QUIET, "22m": [firing("3")]},
         ),
+        Case(
+            "fires",
+            "fires on where the service has begun again and counts less than before",
+            alert,
+            {series: "0+4x20 4+4x40"},
+            {"30m": [firing("60")]},
+        ),
         Case("just under", "is quiet at a count of nothing", alert, {series: "0x60"}, {"40m": QUIET}),
         Case("no traffic", "is quiet when nothing new is counted", alert, {series: "7x60"}, {"40m": QUIET}),
         Case(
@@ -110,6 +117,24 @@ def situations(alert: str, series: str, firing: Callable[[str], Firing]) -> tupl
 
 
 CASES: Final = (
+    Case(
+        "fires",
+        "adds up all instances of a job, and each job for itself",
+        "SeriesLimitReached",
+        {
+            OVERFLOWS: "0+4x60",
+            OVERFLOWS.replace("8000", "8001"): "0+8x60",
+            OVERFLOWS.replace("shop", "other"): "7x60",
+        },
+        {"30m": [overflowing("180")]},
+    ),
+    Case(
+        "fires",
+        "adds up what all instances of a job have counted first",
+        "SeriesLimitReached",
+        {OVERFLOWS: "_x20 3x60", OVERFLOWS.replace("8000", "8001"): "_x20 4x60"},
+        {"22m": [overflowing("7")]},
+    ),
     *situations("SeriesLimitReached", OVERFLOWS, overflowing),
     *situations("TelemetryRejected", REJECTED, rejected),
     *situations("LogLinesDropped", DROPPED, dropped),
