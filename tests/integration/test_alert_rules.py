@@ -40,6 +40,8 @@ VARIABLES = {
 # Of each job one target stands in the file; the test lets a second node be discovered.
 JOBS = ("alertmanager", "node", "node", "otel-collector", "otel-collector-exporter", "python-app")
 
+ENVIRONMENTS = ("staging", "production")  # external labels of two Prometheus that tell one Alertmanager
+
 both = pytest.mark.parametrize("generation", GENERATIONS)
 
 
@@ -192,6 +194,34 @@ def test_what_explains_an_alert_holds_it_back_and_nothing_of_another_target_or_j
     assert len(states) == len(active) + len(suppressed)
     assert [labels for labels, state in states if state == "suppressed" and labels not in suppressed] == []
     assert [labels for labels, state in states if state != "suppressed" and labels not in active] == []
+
+
+def test_an_environment_holds_back_nothing_of_another_one(alertmanager_binary: Path, tmp_path: Path) -> None:
+    def pair(name: str, severity: str, **labels: str) -> list[dict[str, str]]:
+        """An alert of each environment."""
+        return [alert(name, {**labels, "severity": severity, "environment": where}) for where in ENVIRONMENTS]
+
+    shop, collector = {"job": "shop"}, {"job": "otel-collector", "instance": "localhost:8888"}
+    explaining = [
+        pair("TargetDown", "critical", job="node", instance="localhost:9100"),
+        pair("HighErrorRate", "critical", **shop),
+        pair("LatencyBudgetBurning", "critical", **shop),
+        pair("CollectorCredentialsRefused", "critical", **collector),
+    ]
+    explained = [
+        pair("NodeDiskFilling", "warning", job="node", instance="localhost:9100"),
+        pair("LowRequestRate", "warning", job="node"),
+        pair("AvailabilityBudgetBurning", "critical", **shop),
+        pair("LatencyBudgetBurning", "warning", **shop),
+        pair("LogPipelineStalled", "critical", **collector),
+    ]
+    with Alertmanager(alertmanager_binary, filled(), tmp_path) as server:
+        server.post([{"labels": staging} for staging, _ in explaining])
+        server.post([{"labels": labels} for pairs in explained for labels in pairs])
+        states = [(given["labels"], given["status"]["state"]) for given in server.alerts()]
+    held_back = [labels for labels, state in states if state == "suppressed"]
+    assert all(staging in held_back for staging, _ in explained)
+    assert [labels for labels in held_back if labels["environment"] == "production"] == []
 
 
 def alert(name: str, *labels: dict[str, str], **more: str) -> dict[str, str]:

@@ -31,7 +31,9 @@ from tests.webhooks import Receiver, listening
 
 RUNBOOK = "https://wiki.example.com/runbook"
 CONFIG = """
-global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
+global:
+  {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms,
+    external_labels: {{environment: staging}}}}
 rule_files: [rules/*.yml, alerts/*.yml]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
 scrape_configs:
@@ -117,17 +119,22 @@ def quickened(url: str, smtp: str) -> str:
 
 def test_a_failing_shop_is_told_of_with_the_right_text_and_its_recovery_as_well(stage: Stage) -> None:
     firing = stage.wait_for("/alerts", "firing", "HighErrorRate")
-    assert firing["labels"] == {"alertname": "HighErrorRate", "job": "shop", "severity": "critical"}
+    assert firing["labels"] == {
+        "alertname": "HighErrorRate",
+        "environment": "staging",
+        "job": "shop",
+        "severity": "critical",
+    }
     assert firing["annotations"]["runbook_url"] == f"{RUNBOOK}#higherrorrate"
     text = r"([\d.]+)% of the requests to shop ended with a status 5xx in the last 5s; 5% is the limit\."
     found = re.fullmatch(text, firing["annotations"]["description"])
     assert found, firing
     assert 15 < float(found[1]) < 35
-    chat = wait_until(lambda: chats_of(stage, "FIRING: HighErrorRate shop"), what="the chat's message")
+    chat = wait_until(lambda: chats_of(stage, "FIRING: HighErrorRate shop (staging)"), what="the chat's message")
     assert re.fullmatch(text + "\n?", chat[0]["text"])
     assert chat[0]["title_link"] == f"{RUNBOOK}#higherrorrate"
-    wait_until(lambda: "FIRING: HighErrorRate shop" in stage.mail.subjects(), what="the mail")
-    mail = stage.mail.mails[stage.mail.subjects().index("FIRING: HighErrorRate shop")]
+    wait_until(lambda: "FIRING: HighErrorRate shop (staging)" in stage.mail.subjects(), what="the mail")
+    mail = stage.mail.mails[stage.mail.subjects().index("FIRING: HighErrorRate shop (staging)")]
     assert mail["To"] == VARIABLES["ALERT_MAIL_TO"]
     assert "of the requests to shop ended with a status 5xx" in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
     assert stage.receiver.alerts("/alerts", "resolved", "HighErrorRate") == []
@@ -136,8 +143,8 @@ def test_a_failing_shop_is_told_of_with_the_right_text_and_its_recovery_as_well(
     resolved = stage.wait_for("/alerts", "resolved", "HighErrorRate")
     assert resolved["startsAt"] == firing["startsAt"]
     assert resolved["endsAt"] > resolved["startsAt"]
-    wait_until(lambda: chats_of(stage, "RESOLVED: HighErrorRate shop"), what="the chat's message of the end")
-    wait_until(lambda: "RESOLVED: HighErrorRate shop" in stage.mail.subjects(), what="the mail of the end")
+    wait_until(lambda: chats_of(stage, "RESOLVED: HighErrorRate shop (staging)"), what="the chat's message of the end")
+    wait_until(lambda: "RESOLVED: HighErrorRate shop (staging)" in stage.mail.subjects(), what="the mail of the end")
 
 
 def test_a_dead_shop_is_told_of_once_and_holds_back_what_follows_from_it(stage: Stage) -> None:
