@@ -18,10 +18,11 @@ def share(by: str, part: str, whole: str, window: str) -> str:
 
     Nothing of `part` yet is a share of 0, no increase of `whole` is no share at all (and not NaN).
     """
-    return f"(\n{_indented(part_rate(by, part, whole, window))}\n)\n/\n({summed_rate(by, whole, window)} > 0)"
+    return f"(\n{indented(part_rate(by, part, whole, window))}\n)\n/\n({summed_rate(by, whole, window)} > 0)"
 
 
-def _indented(expression: str) -> str:
+def indented(expression: str) -> str:
+    """Return an expression as it stands within brackets of their own lines."""
     return "  " + expression.replace("\n", "\n  ")
 
 

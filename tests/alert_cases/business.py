@@ -46,6 +46,19 @@ CASES: Final = (
         {"85m": QUIET, "92m": QUIET, "120m": QUIET},
     ),
     Case(
+        "just under",
+        "is quiet after a release to new instances, each of which has taken its first money",
+        "RevenueStopped",
+        {
+            REVENUE: "0+0.03125x40 stale",
+            **{
+                REVENUE.replace("8000", f"800{number}"): f"_x{minute} 5x{160 - minute}"
+                for number, minute in ((1, 55), (2, 75), (3, 95))
+            },
+        },
+        {"80m": QUIET, "100m": QUIET, "120m": QUIET},
+    ),
+    Case(
         "no traffic",
         "is quiet for a job that has a revenue of nothing since ever",
         "RevenueStopped",

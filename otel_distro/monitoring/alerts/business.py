@@ -5,7 +5,7 @@ from __future__ import annotations
 from otel_distro.monitoring.model import Alert, Group, Unit
 from otel_distro.monitoring.objectives import HOUR, MEMORY, MINUTE, RATE_WINDOW
 from otel_distro.monitoring.parameters import Parameters, selector
-from otel_distro.monitoring.promql import or_nothing
+from otel_distro.monitoring.promql import grown, indented
 
 
 def group(parameters: Parameters) -> Group:
@@ -15,11 +15,12 @@ def group(parameters: Parameters) -> Group:
 
 def _revenue(parameters: Parameters) -> Alert:
     pause, memory, job = parameters.objectives.revenue_pause, parameters.span(MEMORY), f'job="{parameters.job}"'
-    rate = parameters.series("job:revenue:rate5m")
-    taken = f"sum by (job) (increase({parameters.series('revenue_total')}[{parameters.span(pause)}]))"
+    rate, revenue, up = (parameters.series(name) for name in ("job:revenue:rate5m", "revenue_total", "up"))
+    # The first money of a new instance as well, which no increase shows.
+    taken = grown("job", revenue, parameters.span(pause), memory, up)
     return Alert(
         "RevenueStopped",
-        f"avg_over_time({rate}[{memory}]) * {HOUR} > 0\nand on (job)\n{or_nothing(taken, rate, memory)} == 0",
+        f"avg_over_time({rate}[{memory}]) * {HOUR} > 0\nunless on (job)\n(\n{indented(taken)}\n)",
         parameters.span(5 * MINUTE),
         "critical",
         ("job",),
