@@ -18,6 +18,9 @@ from otel_distro.monitoring.dashboards.business import Kind, OwnMetric
 
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
 
+# Prometheus gives these to every series that it scrapes, and renames what a page has under the same names.
+_LABELS_OF_TARGETS: Final = {"job": "exported_job", "instance": "exported_instance"}
+
 
 def metrics_of(place: str) -> tuple[OwnMetric, ...]:
     """Import `package:module` (or `package.module`) and return what it, and what it imports, declares.
@@ -49,7 +52,7 @@ def _own(declared: Declaration) -> OwnMetric:
         declared.scraped_name,
         cast(Kind, declared.kind),
         declared.description,
-        tuple(map(label_name, declared.labels)),
+        tuple(_LABELS_OF_TARGETS.get(label, label) for label in map(label_name, declared.labels)),
         unit_name(declared.unit),
         buckets=declared.buckets != (),
     )

@@ -20,6 +20,7 @@ gauge("queue_depth", "Jobs that wait.")
 histogram("render_seconds", labels=("page",))
 histogram("answer_bytes", buckets=())
 counter("no name at all")
+counter("runs", labels=("job", "instance", "state"))
 """
 
 
@@ -40,10 +41,11 @@ def test_each_declared_metric_has_a_panel_under_its_scraped_name(place: str, tmp
     business = json.loads((tmp_path / "out" / "dashboards" / "business.json").read_text())
     rows = [panel["title"] for panel in business["panels"]]
     own = rows[rows.index("Metrics of your own") + 1 :]
-    assert own == ["signups_total", "queue_depth", "render_seconds", "answer_bytes"]
+    assert own == ["signups_total", "queue_depth", "render_seconds", "answer_bytes", "runs_total"]
     shown = {panel["title"]: panel["targets"][0]["expr"] for panel in business["panels"] if panel["title"] in own}
     assert "sum by (plan_name) (rate(signups_total{" in shown["signups_total"]
     assert "answer_bytes_sum" in shown["answer_bytes"]
+    assert "sum by (exported_job, exported_instance, state) (rate(runs_total{" in shown["runs_total"]
 
 
 @pytest.mark.parametrize(
