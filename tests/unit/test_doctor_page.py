@@ -89,3 +89,36 @@ def test_who_may_read_the_page_is_told_and_a_file_that_is_none_is_a_fault(tmp_pa
     assert f"OTEL_DISTRO_PROMETHEUS_BASIC_AUTH_FILE={users} cannot be read" in fault.found.replace("'", "")
     users.write_text("me:hidden\n")
     assert page.look_at_access(named)[0].found == "open to users with a password, without TLS"
+
+
+def test_a_client_certificate_that_is_asked_for_is_told(certificates: Certificates) -> None:
+    files = {
+        "CERT_FILE": certificates.server.certificate,
+        "KEY_FILE": certificates.server.key,
+        "CLIENT_CA_FILE": certificates.authority.certificate,
+    }
+    (finding,) = page.look_at_access(_by_tls(files))
+    assert finding.found == "open to whoever reaches it with a client certificate, by TLS"
+
+
+def test_a_key_of_another_certificate_is_a_fault(certificates: Certificates) -> None:
+    files = {"CERT_FILE": certificates.server.certificate, "KEY_FILE": certificates.client.key}
+    (finding,) = page.look_at_access(_by_tls(files))
+    assert finding.status == "fault"
+    assert "OTEL_DISTRO_PROMETHEUS_TLS_CERT_FILE" in finding.found
+
+
+def _by_tls(files: dict[str, Path]) -> Settings:
+    return Settings.from_environ({f"OTEL_DISTRO_PROMETHEUS_TLS_{name}": str(file) for name, file in files.items()})
+
+
+def test_this_services_page_is_known_by_tls_as_well(certificates: Certificates) -> None:
+    pair = certificates.server
+    access = Access(certificate=str(pair.certificate), key=str(pair.key))
+    running = MetricsServer(lambda _: OURS, port=0, access=access)
+    try:
+        said = f"localhost:{running.port} has this service's page already, of 3 processes"
+        named = {"OTEL_DISTRO_PROMETHEUS_TLS_CERT_FILE": str(pair.certificate)}
+        assert found(running.port, **named) == ("ok", said)
+    finally:
+        running.close()
