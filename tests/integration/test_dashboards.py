@@ -106,6 +106,32 @@ def test_a_line_of_a_function_has_its_name_in_the_logs_as_a_label(name: str, in_
     _holds(expression, series, f'{{{labels}, function="{in_logs}"}}', 1, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("panel", "metric", "labels", "value"),
+    [
+        ("In flight", "active_connections", '{job="shop"}', 7),
+        ("Active users", 'active_users{time_window="1h"}', '{time_window="1h"}', 4),
+        ("Active users over time", 'active_users{time_window="1h"}', '{time_window="1h"}', 4),
+    ],
+)
+def test_requests_of_several_instances_add_up_and_users_whom_each_counts_do_not(
+    panel: str, metric: str, labels: str, value: float, tmp_path: Path
+) -> None:
+    (target,) = [target for target in EXPRESSIONS if target.panel == panel]
+    name, _, rest = metric.rstrip("}").partition("{")
+    series = {
+        f'{name}{{job="shop",instance="{number}",{rest}}}': f"{number}x10"  # what each says: its own number
+        for number in (3, 4)
+    }
+    _holds(target.expression(job="shop"), series, labels, value, tmp_path)
+
+
+def test_revenue_is_shown_by_the_minute(tmp_path: Path) -> None:
+    (target,) = [target for target in EXPRESSIONS if target.panel == "Revenue by currency"]
+    labels = '{currency="EUR", job="shop"}'
+    _holds(target.expression(job="shop"), {f"job_currency:revenue:rate5m{labels}": "2x10"}, labels, 120, tmp_path)
+
+
 def _holds(expression: str, series: dict[str, str], labels: str, value: float, folder: Path) -> None:
     """Let both promtools say that after ten minutes of a sample a minute this series is all that is found."""
     asked = {"expr": expression, "eval_time": "10m", "exp_samples": [{"labels": labels, "value": value}]}
