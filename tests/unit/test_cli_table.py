@@ -28,6 +28,11 @@ def test_a_table_has_a_head_and_a_line_a_row(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+def test_a_number_that_was_logged_as_a_message_is_neither_a_rate_nor_an_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[dict[str, Any]] = [{"message": 0.125}, {"message": 12345}]
+    assert [line.split() for line in _lines(monkeypatch, 60, *rows)[1:]] == [["0.125"], ["12345"]]
+
+
 def test_a_table_without_a_row_has_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _lines(monkeypatch, 60) == []
 
