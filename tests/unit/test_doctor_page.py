@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
@@ -71,6 +74,23 @@ def test_a_page_that_asks_for_credentials_is_a_warning(tmp_path: Path, certifica
             assert found(running.port, **named) == ("warning", said)
         finally:
             running.close()
+
+
+def test_another_program_that_asks_for_credentials_is_a_fault() -> None:
+    def ask(_: object, respond: Callable[[str, list[tuple[str, str]]], object]) -> list[bytes]:
+        respond("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="intranet"')])
+        return []
+
+    with make_server("127.0.0.1", 0, ask, handler_class=_Silent) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        assert found(server.server_port) == ("fault", f"localhost:{server.server_port} is taken by another program")
+        thread.join()
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 def test_an_address_that_is_not_of_this_machine_is_a_fault_that_names_the_variable() -> None:
