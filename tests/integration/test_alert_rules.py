@@ -19,7 +19,6 @@ from tests.alert_cases.model import Case, Firing, counted
 from tests.alert_cases.render import CASES, RECORDED, promtool_file, rendered
 from tests.processes import ROOT
 from tests.services import alertmanager, prometheus, prometheus3
-from tests.services.alertmanager import Alertmanager
 from tests.services.prometheus import Generation, Prometheus
 from tests.support import wait_until
 
@@ -39,8 +38,6 @@ VARIABLES = {
 }
 # Of each job one target stands in the file; the test lets a second node be discovered.
 JOBS = ("alertmanager", "node", "node", "otel-collector", "otel-collector-exporter", "python-app")
-
-ENVIRONMENTS = ("staging", "production")  # external labels of two Prometheus that tell one Alertmanager
 
 both = pytest.mark.parametrize("generation", GENERATIONS)
 
@@ -158,75 +155,6 @@ def test_the_alertmanager_takes_its_configuration(tmp_path: Path) -> None:
     assert "SUCCESS" in said
     assert "2 receivers" in said
     assert "5 inhibit rules" in said
-
-
-def test_what_explains_an_alert_holds_it_back_and_nothing_of_another_target_or_job(
-    alertmanager_binary: Path, tmp_path: Path
-) -> None:
-    first, second = {"job": "node", "instance": "a:9100"}, {"job": "node", "instance": "b:9100"}
-    one, other = ({"job": "otel-collector", "instance": instance} for instance in ("a:8888", "b:8888"))
-    critical, warning = {"severity": "critical"}, {"severity": "warning"}
-    active = (
-        alert("TargetDown", first, critical),
-        alert("TargetDown", {**first, "instance": "c:9100"}, critical),
-        alert("NodeDiskFilling", second, warning, mountpoint="/"),
-        alert("CollectorCredentialsRefused", one, critical),
-        alert("LogPipelineStalled", other, critical),
-        alert("AvailabilityBudgetBurning", {"job": "shop"}, critical, long="1h"),
-        alert("LatencyBudgetBurning", {"job": "shop"}, warning, long="1d"),
-        alert("HighErrorRate", {"job": "payments"}, critical),
-        alert("LatencyBudgetBurning", {"job": "payments"}, critical, long="1h"),
-        alert("HighResponseTime", {"job": "payments"}, warning),
-    )
-    suppressed = (
-        alert("NodeDiskFilling", first, warning, mountpoint="/"),
-        alert("NodeMemoryLow", first, warning),
-        alert("SeriesLimitReached", {"job": "node"}, warning, instrument="signups"),
-        alert("LowRequestRate", {"job": "node"}, warning),
-        alert("LogPipelineStalled", one, critical),
-        alert("AvailabilityBudgetBurning", {"job": "shop"}, warning, long="1d"),
-        alert("AvailabilityBudgetBurning", {"job": "payments"}, critical, long="1h"),
-        alert("LatencyBudgetBurning", {"job": "payments"}, warning, long="1d"),
-    )
-    with Alertmanager(alertmanager_binary, filled(), tmp_path) as server:
-        server.post([{"labels": labels} for labels in (*active, *suppressed)])
-        states = [(given["labels"], given["status"]["state"]) for given in server.alerts()]
-    assert len(states) == len(active) + len(suppressed)
-    assert [labels for labels, state in states if state == "suppressed" and labels not in suppressed] == []
-    assert [labels for labels, state in states if state != "suppressed" and labels not in active] == []
-
-
-def test_an_environment_holds_back_nothing_of_another_one(alertmanager_binary: Path, tmp_path: Path) -> None:
-    def pair(name: str, severity: str, **labels: str) -> list[dict[str, str]]:
-        """An alert of each environment."""
-        return [alert(name, {**labels, "severity": severity, "environment": where}) for where in ENVIRONMENTS]
-
-    shop, collector = {"job": "shop"}, {"job": "otel-collector", "instance": "localhost:8888"}
-    explaining = [
-        pair("TargetDown", "critical", job="node", instance="localhost:9100"),
-        pair("HighErrorRate", "critical", **shop),
-        pair("LatencyBudgetBurning", "critical", **shop),
-        pair("CollectorCredentialsRefused", "critical", **collector),
-    ]
-    explained = [
-        pair("NodeDiskFilling", "warning", job="node", instance="localhost:9100"),
-        pair("LowRequestRate", "warning", job="node"),
-        pair("AvailabilityBudgetBurning", "critical", **shop),
-        pair("LatencyBudgetBurning", "warning", **shop),
-        pair("LogPipelineStalled", "critical", **collector),
-    ]
-    with Alertmanager(alertmanager_binary, filled(), tmp_path) as server:
-        server.post([{"labels": staging} for staging, _ in explaining])
-        server.post([{"labels": labels} for pairs in explained for labels in pairs])
-        states = [(given["labels"], given["status"]["state"]) for given in server.alerts()]
-    held_back = [labels for labels, state in states if state == "suppressed"]
-    assert all(staging in held_back for staging, _ in explained)
-    assert [labels for labels in held_back if labels["environment"] == "production"] == []
-
-
-def alert(name: str, *labels: dict[str, str], **more: str) -> dict[str, str]:
-    """The labels of an alert, as Prometheus sends them."""
-    return {"alertname": name, **{label: value for part in (*labels, more) for label, value in part.items()}}
 
 
 def test_a_mistyped_alertmanager_configuration_is_refused(tmp_path: Path) -> None:
