@@ -133,7 +133,7 @@ def test_folders_below_a_file_are_faults_with_their_variables(tmp_path: Path) ->
         ("404", "404 Not Found", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("308", "308 Permanent Redirect to https://elsewhere:4318", "give that as the endpoint"),
         ("hang", "no answer in time", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-        ("drip", "no answer after 5 s", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("drip", "no answer in time", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_a_receiver_that_does_not_take_it_by_http_is_a_fault_for_each_signal(mode: str, said: str, mend: str) -> None:
@@ -145,6 +145,15 @@ def test_a_receiver_that_does_not_take_it_by_http_is_a_fault_for_each_signal(mod
     assert [fault["check"] for fault in found] == ["otlp-traces", "otlp-logs"]
     assert all(said in fault["found"] and mend in fault["mend"] for fault in found), found
     assert ("waiting for otlp-traces, otlp-logs" in doctor.stderr) == (mode in ("hang", "drip"))
+
+
+def test_an_answer_byte_by_byte_by_a_proxy_is_given_up_after_five_seconds() -> None:
+    with Receiver() as receiver:
+        receiver.mode = "drip"
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318", "HTTP_PROXY": receiver.endpoint}
+        code, doctor = examined("--json", **env)
+    assert code == 1
+    assert {fault["found"] for fault in faults(json.loads(doctor.stdout))} == {"no answer after 5 s"}
 
 
 @pytest.mark.parametrize(("mode", "code"), [("ok", 0), ("unauthenticated", 1), ("unimplemented", 1)])
