@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from importlib import import_module
+from importlib import import_module, metadata
 from inspect import signature
 from typing import Any, Final, NamedTuple
 
@@ -74,9 +74,14 @@ def flask_instrumentation() -> FlaskInstrumentation | None:
     """Return the parts of the contrib Flask instrumentation that ours replaces, or None with one warning.
 
     Its instrumentor makes what serves a request by three functions of its module; these have to take what they take
-    in the releases that we are made for.
+    in the releases that we are made for, and Flask has to have what came with its release 2.2.
     """
     lost = "requests of Flask are instrumented the contrib package's way: slower"
+    if internals.find("flask.globals", "request_ctx") is None:
+        if "request_ctx" not in internals.warned:
+            internals.warned.add("request_ctx")
+            _logger.warning("Flask %s: %s; pip install 'flask>=2.3'", metadata.version("flask"), lost)
+        return None
     for name, parameters in FLASK_FACTORIES.items():
         factory = internals.private(_FLASK, name, lost)
         if factory is None:

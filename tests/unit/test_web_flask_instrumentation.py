@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
+from flask import globals as flask_globals
 from opentelemetry import propagate
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.metrics import NoOpMeterProvider
@@ -80,6 +81,16 @@ def test_a_key_that_has_gone_is_one_warning_and_contrib_s_way(
     flask_instrumentation.install()
     assert in_force() == set()
     assert caplog.text.count("has no opentelemetry.instrumentation.flask._ENVIRON_SPAN_KEY") == 1
+
+
+def test_a_flask_older_than_the_way_is_one_warning_and_contrib_s_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(flask_globals, "request_ctx")  # it came with release 2.2
+    flask_instrumentation.install()
+    flask_instrumentation.install()
+    assert in_force() == set()
+    assert caplog.text.count("pip install 'flask>=2.3'") == 1
 
 
 def test_a_request_that_cannot_be_read_is_served_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
