@@ -102,6 +102,7 @@ class Server(ABC):
     def pause(self) -> None:
         """Stop it in its tracks (SIGSTOP): its port takes connections and nobody answers."""
         self._signal(signal.SIGSTOP)
+        wait_until(self._stands_still, what=lambda: f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let it go on after `pause` (SIGCONT)."""
@@ -142,6 +143,15 @@ class Server(ABC):
         except ProcessLookupError:
             return True
         return False
+
+    def _stands_still(self) -> bool:
+        """Whether every thread of its group has stopped: for a moment after the signal some still answer."""
+        for path in Path("/proc").glob("[0-9]*/task/*/stat"):
+            with suppress(OSError):  # a thread that has ended meanwhile
+                state, _, group, *_ = path.read_bytes().rpartition(b")")[2].split()
+                if int(group) == self.pid and state not in (b"T", b"Z", b"X"):
+                    return False
+        return True
 
     def _signal(self, number: int) -> None:
         if self.running:

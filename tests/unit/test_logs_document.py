@@ -360,9 +360,13 @@ def test_a_record_that_cannot_be_read_is_salvaged() -> None:
 
 
 def test_secrets_are_masked_in_message_extras_and_exception() -> None:
-    extra = {"headers": {"Authorization": "Bearer abc", "n": [{"api_key": 5}]}, "note": "pwd=abc", "token": "abc"}
-    document = document_of("password=%s", "abc", exc_info=caught(raise_(ValueError("token=abc"))), extra=extra)
-    assert "abc" not in str(document)
+    extra = {
+        "headers": {"Authorization": "Bearer s3cret", "n": [{"api_key": 5}]},
+        "note": "pwd=s3cret",
+        "token": "s3cret",
+    }
+    document = document_of("password=%s", "s3cret", exc_info=caught(raise_(ValueError("token=s3cret"))), extra=extra)
+    assert "s3cret" not in str(document)
     assert document["headers"]["n"][0]["api_key"] == REDACTED
     assert document["error_message"] == "token=[redacted]"
 
