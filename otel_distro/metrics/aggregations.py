@@ -101,11 +101,14 @@ def bear_interruptions(sdk: MetricsSdk, series: Any) -> None:
 
 def sdk_offer(sdk: MetricsSdk, series: Any, attributes: Any) -> Offer:
     """Return what offers a measurement to an aggregation's reservoir, with the attributes as the SDK cleaned them."""
-    from otel_distro.metrics.reservoir import LeanReservoir  # brings the SDK, which is here where there is a series
+    # Brings the SDK, which is here where there is a series.
+    from otel_distro.metrics.reservoir import LastOfEachBucket, LeanReservoir
 
     reservoir = series._reservoir
     # The SDK leaves out zeros there.
     without_zero = type(series) is sdk.exponential
+    if type(reservoir) is LastOfEachBucket and not without_zero:
+        return reservoir.keeping(attributes)
     if isinstance(reservoir, LeanReservoir) and not without_zero:
         keep = reservoir.keep
         return lambda amount, _attributes, _context, span_context: keep(amount, time_ns(), attributes, span_context)

@@ -11,11 +11,14 @@ from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from random import random
+from time import time_ns
 from typing import Any, TypeAlias
 
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import Exemplar, ExemplarReservoir
 from opentelemetry.trace import SpanContext
+
+from otel_distro.metrics.series import Offer
 
 # value, time in nanoseconds, attributes, the span's ids
 _Kept: TypeAlias = tuple[Any, int, Any, "SpanContext | None"]
@@ -53,6 +56,15 @@ class LastOfEachBucket(LeanReservoir):
     def keep(self, value: Any, time_unix_nano: int, attributes: Any, span_context: SpanContext | None) -> None:
         """Keep a measurement in the place of the last one of its bucket."""
         self._slots[bisect_left(self._boundaries, value)] = (value, time_unix_nano, attributes, span_context)
+
+    def keeping(self, attributes: Any) -> Offer:
+        """Return what keeps a measurement of these attributes as one of now, in one call."""
+        boundaries = self._boundaries
+
+        def keep_now(amount: Any, _attributes: Any, _context: Any, span_context: SpanContext | None) -> None:
+            self._slots[bisect_left(boundaries, amount)] = (amount, time_ns(), attributes, span_context)
+
+        return keep_now
 
 
 class DrawnByLot(LeanReservoir):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import set_span_in_context
 
+from otel_distro import internals
 from otel_distro.context import accepted_request_id, current_request, new_request_id, request_id, user_id, waiting_ids
 from otel_distro.web.requests import METHODS, NO_BODY, UNMATCHED, RequestMetrics, normal_method
 
@@ -25,6 +26,8 @@ RouteOf: TypeAlias = "Callable[[Environ], str | None]"
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 ROUTE_KEY: Final = "otel_distro.route"
+# Under which a context has its span: by the way of the API it takes two calls and a copy.
+_SPAN: Final = internals.find("opentelemetry.trace.propagation", "_SPAN_KEY")
 # Bytes: no body has more, whatever its headers say.
 LONGEST: Final = 2**63
 # As applications spell what is of no interest here.
@@ -213,7 +216,7 @@ class Exchange:
             if span_key in environ:
                 span = environ[span_key]
                 if type(span) not in unrecorded and span is not None:
-                    context = set_span_in_context(span, Context())
+                    context = Context({_SPAN: span}) if _SPAN else set_span_in_context(span, Context())
             size = 0 if self.method == "HEAD" or self._status in NO_BODY else self.size
             metrics.answered(self.method, endpoint, self._status, duration, size, context)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down

@@ -14,8 +14,8 @@ from tests.benchmarks.flask_ways import Variant, variants
 # traces and metrics by OTLP.
 MOST = {
     "ours, metrics": 33,
-    "ours, traces + metrics by OTLP": 155,
-    "ours, three signals + a log line + a file": 271,
+    "ours, traces + metrics by OTLP": 147,
+    "ours, three signals + a log line + a file": 263,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time_ns
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_distro.internals import MetricsSdk, metrics_sdk
 from otel_distro.metrics.aggregations import sdk_offer, sdk_write
+from otel_distro.metrics.reservoir import DrawnByLot, LastOfEachBucket, LeanReservoir
 
 KINDS = ("counter", "histogram", "gauge", "exponential")
 
@@ -74,3 +76,24 @@ def test_exemplars_are_offered_as_the_sdk_offers_them(kind: str, amount: int, ke
     assert [(one.value, one.trace_id, one.span_id, one.filtered_attributes) for one in exemplars] == (
         [(amount, 5, 7, {"a": "x"})] * kept
     )
+
+
+@pytest.mark.parametrize(
+    ("reservoir", "kept"),
+    [(LastOfEachBucket([1.0, 2.0]), [0.5, 1.7]), (DrawnByLot(size=3), [0.5, 1.5, 1.7])],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_reservoir_of_ours_keeps_what_it_is_offered_with_the_moment_and_the_ids(
+    reservoir: LeanReservoir, kept: list[float]
+) -> None:
+    aggregation = _aggregation("histogram")
+    aggregation._reservoir = reservoir
+    span_context = trace.SpanContext(5, 7, False, trace.TraceFlags(1))
+    offer, before = sdk_offer(_sdk(), aggregation, {"a": "x"}), time_ns()
+    for amount in (0.5, 1.5, 1.7):
+        offer(amount, {"other": "y"}, Context(), span_context)
+    found = aggregation._collect_exemplars()
+    assert [(one.value, one.trace_id, one.span_id, one.filtered_attributes) for one in found] == [
+        (amount, 5, 7, {"a": "x"}) for amount in kept
+    ]
+    assert all(before <= one.time_unix_nano <= time_ns() for one in found)
