@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 from flask import globals as flask_globals
-from opentelemetry import propagate
+from opentelemetry import context, propagate
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
@@ -219,3 +219,13 @@ def test_a_span_begins_with_its_request_and_is_over_once_where_the_error_goes_on
     (span,) = kept.get_finished_spans()
     assert (span.start_time or 0) <= begun[0]
     assert caplog.messages == []
+
+
+def test_what_a_hook_puts_into_the_context_is_there_in_the_request_and_gone_after_it() -> None:
+    flask_instrumentation.install()
+    tracers = DormantTracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
+    app = instrumented(tracers, request_hook=lambda *_: context.attach(context.set_value("shop", "north")))
+    app.add_url_rule("/shop", "shop", lambda: str(context.get_value("shop")))
+    assert app.test_client().get("/shop").text == "north"
+    assert context.get_current() == {}
