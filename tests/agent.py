@@ -18,6 +18,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_distro.analyzer.elastic_template import templates
+from otel_distro.logs.fields import is_flat
 from tests.full_disk import SmallDisk
 from tests.processes import ROOT
 from tests.services.collector import Collector
@@ -142,7 +143,8 @@ def install_templates(elasticsearch: Elasticsearch) -> None:
 
 def line(**fields: Any) -> str:
     """Return fields as a line of JSON, as the package writes it."""
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return "{ " + text[1:] if is_flat(fields) else text
 
 
 def export_request(documents: Sequence[Mapping[str, Any]], resource: Mapping[str, Any]) -> ExportLogsServiceRequest:

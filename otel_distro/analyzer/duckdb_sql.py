@@ -36,12 +36,14 @@ _ANY_TIME: Final = (
     " coalesce(epoch_us(try_cast((json->>'$.timestamp') AS TIMESTAMPTZ)),"
     " epoch_us(try_cast(replace(upper(json->>'$.timestamp'), ',', '.') AS TIMESTAMPTZ))) END"
 )
-# A line that begins as this package writes it, with a time of 27 characters, needs no second parsing.
-_LINE_TIME: Final = (
-    """CASE WHEN starts_with(json::VARCHAR, '{"timestamp":"') AND substring(json::VARCHAR, 41, 2) = 'Z"'"""
-    f" THEN coalesce(epoch_us(try_cast(substring(json::VARCHAR, 15, 27) AS TIMESTAMPTZ)), {_ANY_TIME})"
-    f" ELSE {_ANY_TIME} END"
+# A line that begins as this package writes it, with a time of 27 characters, needs no second parsing. The lines of flat
+# documents begin with a space more.
+_LINE_TIMES: Final = " ".join(
+    f"WHEN starts_with(json::VARCHAR, '{start}') AND substring(json::VARCHAR, {len(start) + 27}, 2) = 'Z\"'"
+    f" THEN coalesce(epoch_us(try_cast(substring(json::VARCHAR, {len(start) + 1}, 27) AS TIMESTAMPTZ)), {_ANY_TIME})"
+    for start in ('{ "timestamp":"', '{"timestamp":"')
 )
+_LINE_TIME: Final = f"CASE {_LINE_TIMES} ELSE {_ANY_TIME} END"
 _LINES: Final = (
     f"SELECT json, CASE WHEN us BETWEEN 0 AND {_LATEST} THEN us END AS us"
     f" FROM (SELECT json, {_LINE_TIME} AS us FROM read_ndjson_objects(?, {_READ}))"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_distro.logs.capture import PRIVATE
@@ -38,6 +40,12 @@ STANDARD_COUNT: Final = len(_BARE)
 _FOREIGN: Final = ("otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName")
 STANDARD: Final = frozenset((*_BARE, *_FOREIGN, "taskName", "message", "asctime", PRIVATE))
 
+# How the line of a flat document begins: with a space, by which a receiver knows it without a look at what follows.
+FLAT: Final = b"{ "
+_FLAT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_FIELDS: Final = frozenset(FIELDS) - {"tags"}
+_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+
 # An application's own records may make their message in another way, as by `str.format`.
 GET_MESSAGE: Final = logging.LogRecord.getMessage
 
@@ -49,3 +57,13 @@ LATEST: Final = 9_000_000_000
 def is_moment(created: Any) -> bool:
     """Say whether a record's time is one that every way out can carry, to the same microsecond."""
     return type(created) in (float, int) and EARLIEST <= created < LATEST
+
+
+def is_flat_name(name: str) -> bool:
+    """Say whether an extra of this name can stand in a flat document: no store gives a meaning to a part of it."""
+    return name not in RESERVED and _FLAT_NAME.fullmatch(name) is not None
+
+
+def is_flat(document: Mapping[str, Any]) -> bool:
+    """Say whether a document of a log has texts, numbers, true, false and null only, under names that are flat."""
+    return all(type(value) in _SCALARS and (name in _FIELDS or is_flat_name(name)) for name, value in document.items())

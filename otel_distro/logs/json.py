@@ -12,7 +12,7 @@ import orjson
 
 from otel_distro.logs.capture import DOCUMENT, LINE, PRIVATE, SIZE, capture_of
 from otel_distro.logs.document import Documents
-from otel_distro.logs.fields import FIELDS
+from otel_distro.logs.fields import FIELDS, FLAT, is_flat
 from otel_distro.logs.quick import with_plain_line_ends
 from otel_distro.logs.values import Plainer, cut
 from otel_distro.settings import Settings
@@ -23,17 +23,22 @@ _MARK: Final = 40  # bytes that the mark of a cut takes at most
 def encoded(document: dict[str, Any], limit: int) -> tuple[bytes, dict[str, Any]]:
     """Return the document as one line of JSON with its newline, at most `limit` bytes (4096 or more), and its content.
 
-    The content is the document itself but where that had to be made plain or cut.
+    The content is the document itself but where that had to be made plain or cut. A flat one's line begins with FLAT.
     """
     try:
-        line = _line(document)
+        line = _marked(document)
     except Exception:  # noqa: BLE001 -- the encoder refuses what a hand-made record can hold: made plain, it passes
         document = Plainer(None, limit).plain(document)
-        line = _line(document)
+        line = _marked(document)
     if len(line) > limit:
         document = _fitted(document, limit)
-        line = _line(document)
+        line = _marked(document)
     return line, document
+
+
+def _marked(document: dict[str, Any]) -> bytes:
+    line = _line(document)
+    return FLAT + line[1:] if is_flat(document) else line
 
 
 def _line(document: Any) -> bytes:
@@ -50,7 +55,7 @@ def _fitted(document: dict[str, Any], limit: int) -> dict[str, Any]:
         if cap <= _MARK:
             break
         document = _with_texts(document, partial(_shortened, cap=cap))
-        if len(_line(document)) <= limit:
+        if len(_line(document)) < limit:
             return document
     return _stripped(document, limit)
 

@@ -19,14 +19,25 @@ from typing import Any, Final
 import orjson
 
 from otel_distro.logs.capture import LEVEL, LOG_ID, PIECES, PRIVATE, REQUEST_ID, SPAN_ID, TRACE_ID, USER_ID
-from otel_distro.logs.fields import EARLIEST, FIELDS, GET_MESSAGE, LATEST, RESERVED, STANDARD, STANDARD_COUNT
+from otel_distro.logs.fields import (
+    EARLIEST,
+    FIELDS,
+    FLAT,
+    GET_MESSAGE,
+    LATEST,
+    RESERVED,
+    STANDARD,
+    STANDARD_COUNT,
+    is_flat_name,
+)
 from otel_distro.logs.values import INTEGER_LIMIT, KEY_LIMIT
 from otel_distro.redaction import Redactor
 
 _PLACES_LIMIT: Final = 4096
 _NAMES_LIMIT: Final = 4096
 # What becomes of an extra by its name; the first is most of them.
-_PLAIN, _HIDDEN, _NONE = range(3)
+_PLAIN, _HIDDEN, _NONE, _ODD = range(4)
+_NESTED: Final = (dict, list)
 # Unicode's further line ends: JSON allows them in texts, but readers that split lines do not.
 _LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
 # U+0080 to U+009F: U+0085 is a line end too, and others a terminal obeys that shows the file, as it does ESC.
@@ -60,7 +71,7 @@ class Quick:
         self._tail = tail + b',"log_id":"'
         # By where a record was made: what its line has before the message and after it.
         self._places: dict[tuple[Any, ...], tuple[bytes, bytes]] = {}
-        self._second: tuple[int, bytes] = (0, b'{"timestamp":"1970-01-01T00:00:00.')
+        self._second: tuple[int, bytes] = (0, b'{ "timestamp":"1970-01-01T00:00:00.')
 
     def line(self, record: logging.LogRecord, capture: list[Any]) -> bytes | None:
         """Return the line with its newline, or None for a record that is not ordinary; never raises."""
@@ -82,8 +93,9 @@ class Quick:
         if attributes["exc_info"] or attributes["exc_text"] or attributes["stack_info"]:
             raise TypeError
         extras: dict[str, Any] | None = None
+        flat = True
         if len(attributes) != STANDARD_COUNT + 1:
-            extras = self._extras(attributes)
+            extras, flat = self._extras(attributes)
         elif PRIVATE not in attributes:
             raise TypeError
         message = self._message(attributes["msg"], attributes["args"])
@@ -100,12 +112,14 @@ class Quick:
         second = int(created)
         known, moment = self._second
         if known != second:
-            moment = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode()
+            moment = time.strftime('{ "timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode()
             self._second = second, moment
         line = b"".join((
             moment, b"%06d" % int((created - second) * 1_000_000), before, _piece(message), after, self._ids(capture),
             self._tail, capture[LOG_ID].encode(), b'",' + _piece(extras, None, _NEWLINE)[1:] if extras else b'"}\n',
         ))  # fmt: skip
+        if not flat:
+            line = b"{" + line[len(FLAT) :]
         return line, (self._home, place, message, extras)
 
     def _message(self, message: Any, arguments: Any) -> str:
@@ -117,21 +131,23 @@ class Quick:
             raise ValueError
         return self._redact(message) if self._redact else message
 
-    def _extras(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Return the extras as plain JSON; raises where one of them does not stand under its own name."""
+    def _extras(self, attributes: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Return the extras as plain JSON and if all are flat; raises where one does not stand under its own name."""
         # The capture comes right after the standard attributes: then only extras follow.
         items = islice(attributes.items(), STANDARD_COUNT, None)
         if next(items, ("",))[0] != PRIVATE:
             raise TypeError
         names, redact = self._names, self._redact
         extras: dict[str, Any] = {}
+        flat = True
         for name, value in items:
             becomes = names.get(name)
             if becomes is None:
                 becomes = self._name(name)
             if becomes:
-                if becomes == _HIDDEN:
+                if becomes != _NONE:
                     extras[name] = self._value(name, value)
+                    flat = flat and becomes != _ODD
                 continue
             kind = type(value)
             if (kind is int and -INTEGER_LIMIT <= value < INTEGER_LIMIT) or (kind is float and isfinite(value)):
@@ -139,8 +155,9 @@ class Quick:
             elif kind is str and len(value) <= self._limit and value.isascii():
                 extras[name] = redact(value) if redact else value
             else:
-                extras[name] = self._value(name, value)
-        return extras
+                extras[name] = plain = self._value(name, value)
+                flat = flat and type(plain) not in _NESTED
+        return extras, flat
 
     def _name(self, name: Any) -> int:
         """Return what becomes of an extra of this name; raises where it does not stand under it."""
@@ -150,6 +167,8 @@ class Quick:
             becomes = _NONE
         elif name in FIELDS or name in RESERVED:
             raise ValueError
+        elif not is_flat_name(name):
+            becomes = _ODD
         else:
             becomes = _HIDDEN if self._hides and self._hides(name) else _PLAIN
         if len(self._names) >= _NAMES_LIMIT:

@@ -74,6 +74,20 @@ def test_lines_of_the_package_take_the_short_way(
     assert MARK not in said(agent, since, "end of the short way")
 
 
+@pytest.mark.parametrize("extra", [{"a.b": "c"}, {"_id": "mine"}, {"data": {"_id": 1}}, {"data": [{"": 1}]}])
+def test_a_line_of_the_package_that_is_not_flat_is_looked_at_closely(
+    agent: Agent,
+    logger: logging.Logger,
+    documents: Callable[[int], list[dict[str, Any]]],
+    extra: dict[str, Any],
+) -> None:
+    since = len(agent.log)
+    logger.info("end of the long way", extra=extra)
+    documents(1)
+    said(agent, since, "end of the long way")
+    said(agent, since, MARK)
+
+
 def test_a_line_in_another_form_is_looked_at_closely(
     agent: Agent, documents: Callable[[int], list[dict[str, Any]]]
 ) -> None:
@@ -115,11 +129,12 @@ def test_the_last_of_two_moments_counts_in_whatever_form_it_is(
 
 
 def test_what_stands_behind_an_object_is_kept(agent: Agent, documents: Callable[[int], list[dict[str, Any]]]) -> None:
-    texts = [
-        f'{{"timestamp":{space}"{MOMENT}",{space}"message":{space}"x{space}"'.encode() + rest
-        for space in ("", " ")
-        for rest in behind().values()
-    ]
+    begins = (
+        f'{{ "timestamp":"{MOMENT}","level":"INFO","message":"x"',  # of a line of the package that lost its end
+        f'{{"timestamp":"{MOMENT}","message":"x"',
+        f'{{"timestamp": "{MOMENT}", "message": "x "',
+    )
+    texts = [begin.encode() + rest for begin in begins for rest in behind().values()]
     agent.write(*texts)
     found = documents(len(texts))
     assert sorted(document["message"] for document in found) == sorted(text.decode() for text in texts)

@@ -201,7 +201,7 @@ def test_a_line_that_a_full_disk_tears_is_isolated_and_counted(tmp_path: Path) -
         except ValueError:
             torn.append(line)
     assert len(torn) == 2
-    assert all(line.startswith(b'{"timestamp"') for line in torn)
+    assert all(line.startswith(b'{ "timestamp"') for line in torn)
     assert [message for message in whole if message.startswith("free")] == ["free 0", "free 1", "free 2"] * 2
     kept = sum(message.startswith("full") for message in whole)
     # Two periods, two warnings on the console; they are lines of the file too, and lost like the others.

@@ -77,6 +77,32 @@ def test_no_character_that_a_terminal_obeys_stays_raw() -> None:
     assert (read(line)["message"], read(line)[f"b£{controls}"]) == (f"a£{controls}", [controls])
 
 
+ODD_NAMES = ("a.b", "_id", " a", "a b", "a\\", "\u3000", "\u00e9", '"', "a\n")
+
+
+@pytest.mark.parametrize(
+    ("extra", "begin"),
+    [
+        (None, b'{ "timestamp":"20'),
+        ({"user_id": "u", "order-id": 7, "Price_2": 1.5, "paid": True, "by": None, "at": "a.b {"}, b'{ "'),
+        *(({name: 1}, b'{"') for name in ODD_NAMES),
+        ({"order": {"id": 7}}, b'{"'),
+        ({"items": []}, b'{"'),
+    ],
+)
+@pytest.mark.parametrize("error", [None, (ValueError, ValueError("x"), None)])
+def test_the_line_of_a_flat_document_alone_begins_with_a_space(error: Any, extra: Any, begin: bytes) -> None:
+    assert formatter().line(record_of(extra=extra, exc_info=error)).startswith(begin)
+
+
+def test_a_flat_document_is_cut_to_the_limit_with_its_space() -> None:
+    size = len(encoded({"message": ""}, LIMIT)[0])
+    for more in range(3):
+        line, document = encoded({"message": "m" * (LIMIT - size + more)}, LIMIT)
+        assert (len(line) == LIMIT, "cut" in document["message"]) == (more == 0, more > 0)
+        assert line.startswith(b"{ ")
+
+
 def test_the_line_is_made_once_and_shared() -> None:
     record = record_of()
     assert formatter().line(record) is formatter().line(record)

@@ -81,7 +81,7 @@ def test_both_ways_make_the_same_bytes(
 
 NAMES = st.sampled_from([
     "order_id", "password", "user_id", "service", "level", "extra_level", "tags", "otelTraceID", "taskName", "é",
-    "n" * 300, "",
+    "n" * 300, "", "a.b", "_id", " a",
 ]) | st.text(max_size=5) | st.integers(0, 1)  # fmt: skip
 VALUES = (
     TEXTS
@@ -111,6 +111,7 @@ def test_both_ways_make_the_same_bytes_of_extras(extras: dict[Any, Any], redacte
         {"order_id": 7, "price": 1.5, "paid": True, "by": "card", "none": None},
         {"password": "hunter2", "note": "token=abc123", "items": [{"cookie": "x"}], "name": "é", "big": 2**70},
         {"otelTraceID": "0"},
+        {"a.b": 1, "_id": "x", "secret.key": "hunter2"},
     ],
 )
 def test_extras_under_their_own_names_go_the_quick_way(extras: dict[str, Any]) -> None:
