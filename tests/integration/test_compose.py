@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.benchmarks import pipeline_cost
 from tests.full_disk import QUEUE
 from tests.processes import ROOT
 from tests.services import alertmanager, elasticsearch
@@ -105,7 +106,11 @@ def test_the_collector_gets_variables_that_its_configuration_has_and_all_that_ha
     given = set(SERVICES["collector"]["environment"])
     known = set(re.findall(r"\$\{env:(\w+)", AGENT))
     needed = known - {name for name, _ in DEFAULTED.findall(AGENT.replace("${env:", "${"))}
-    assert needed <= given <= known
+    assert needed <= given <= known | {"GOGC"}  # which Go itself reads
+
+
+def test_the_collector_is_started_as_the_benchmark_starts_it_with_a_heap_that_may_grow() -> None:
+    assert pipeline_cost.LEAN.items() <= SERVICES["collector"]["environment"].items()
 
 
 def test_the_collectors_port_for_lines_can_be_another_than_that_of_a_flask_service_on_the_machine() -> None:
