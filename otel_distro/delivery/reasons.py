@@ -45,6 +45,8 @@ def _words_of(error: BaseException | None) -> str:
             return "no answer in time"
         if isinstance(each, RecursionError) and "gevent.monkey" in sys.modules:
             return f"gevent has come after ssl: set {_GEVENT_FIRST}=patch_all"
+        if getattr(each, "reason", "") == "NO_CERTIFICATE_OR_CRL_FOUND":  # of ssl
+            return "the file of authorities (OTEL_EXPORTER_OTLP_CERTIFICATE) holds no certificate in PEM"
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
         if type(each) is OSError:  # a tunnel that a proxy refuses

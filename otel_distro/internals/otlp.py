@@ -29,9 +29,10 @@ def exporter_over(kind: Any, transport: Any) -> Any:
 
 
 def check_client_files() -> None:
-    """Have exporters by gRPC refuse one half of a client's certificate and key, by which gRPC would end the process.
+    """Have exporters by gRPC refuse files with which no connection can come about, before gRPC has them.
 
-    A second call does nothing, nor does one where this release loads the files in another way.
+    One half of a client's certificate and key would end the process; of authorities that are none gRPC would tell in
+    four lines at each try. A second call does nothing, nor does one where this release loads the files in another way.
     """
     original = find(_GRPC, "_load_credentials")
     if original is None or hasattr(original, "otel_distro_checks"):
@@ -42,6 +43,8 @@ def check_client_files() -> None:
         if any(halves.values()):
             for name, file in halves.items():
                 _check(name, file)
+        if certificate_file:
+            _check_authorities(certificate_file)
         return original(certificate_file, client_key_file, client_certificate_file)
 
     load_credentials.otel_distro_checks = True  # type: ignore[attr-defined]  # a mark
@@ -59,3 +62,13 @@ def _check(name: str, file: str | None) -> None:
         raise InputError(f"OTEL_EXPORTER_OTLP_{name}={file!r} cannot be read: {error.strerror}") from error
     if not found:
         raise InputError(f"OTEL_EXPORTER_OTLP_{name}={file!r} is an empty file")
+
+
+def _check_authorities(file: str) -> None:
+    _check("CERTIFICATE", file)
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise InputError(f"OTEL_EXPORTER_OTLP_CERTIFICATE={file!r} holds no certificate in PEM") from error

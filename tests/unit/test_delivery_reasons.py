@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
+from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,15 @@ def test_the_error_of_tls_that_another_one_holds_is_said() -> None:
     error = RuntimeError("a long story")
     error.__cause__ = RuntimeError(ssl.SSLError(1, "[SSL] alert certificate required"))
     assert Reasons(object()).of(error) == "[SSL] alert certificate required"
+
+
+def test_a_file_of_authorities_without_one_is_said_with_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(ssl.SSLError) as raised:
+        ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    assert Reasons(object()).of(RuntimeError(raised.value)) == (
+        "the file of authorities (OTEL_EXPORTER_OTLP_CERTIFICATE) holds no certificate in PEM"
+    )
 
 
 @pytest.mark.parametrize(

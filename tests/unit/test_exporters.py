@@ -224,6 +224,35 @@ def test_grpc_takes_every_name_of_compression(
 
 
 @pytest.mark.parametrize(
+    ("authorities", "said"),
+    [
+        ("nowhere", "cannot be read: No such file or directory"),
+        ("empty", "is an empty file"),
+        ("key", "holds no certificate in PEM"),
+    ],
+)
+def test_authorities_that_are_none_are_said_once_and_not_at_each_try(
+    authorities: str, said: str, known_certificates: Certificates, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_bytes(known_certificates.client.key.read_bytes())
+    (tmp_path / "empty").touch()
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": authorities,
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+    }
+    script = "from opentelemetry import trace; trace.get_tracer('a').start_span('b').end(); print('goes on')"
+    with AppProcess(["opentelemetry-instrument", "python", "-c", script], env, cwd=tmp_path) as app:
+        assert app.wait() == 0, app.output
+        assert "goes on" in app.stdout
+        problem = f"InputError: OTEL_EXPORTER_OTLP_CERTIFICATE='{authorities}' {said};"
+        (line,) = app.stderr.splitlines()
+        assert f"traces exporter 'otlp' did not start: {problem}" in line
+
+
+@pytest.mark.parametrize(
     ("key", "certificate", "said"),
     [
         ("key", "", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set, and a client's certificate and key go together"),
