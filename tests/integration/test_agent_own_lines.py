@@ -39,6 +39,11 @@ def documents(agent: Agent) -> Callable[[int], list[dict[str, Any]]]:
     return lambda number: [document.source for document in agent.wait_for(number)]
 
 
+def compact(**fields: Any) -> str:
+    """Return fields as a line of JSON without white space, and without the mark of the package."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
 def said(agent: Agent, since: int, text: str) -> str:
     """Return what the Collector has said, from a place in its log on, as soon as it has said the text."""
     wait_until(lambda: text in agent.log[since:], what=lambda: f"{text!r}\n{agent.log[-3000:]}")
@@ -74,6 +79,17 @@ def test_lines_of_the_package_take_the_short_way(
     assert MARK not in said(agent, since, "end of the short way")
 
 
+def test_a_flat_line_in_the_form_of_the_package_without_its_mark_takes_the_short_way(
+    agent: Agent, documents: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    since = len(agent.log)
+    agent.write(compact(timestamp=MOMENT, level="INFO", message="without the mark", order_id=7))
+    documents(1)
+    agent.write(compact(timestamp=MOMENT, level="INFO", message="end of the short way", order_id=8))
+    documents(2)
+    assert MARK not in said(agent, since, "end of the short way")
+
+
 @pytest.mark.parametrize("extra", [{"a.b": "c"}, {"_id": "mine"}, {"data": {"_id": 1}}, {"data": [{"": 1}]}])
 def test_a_line_of_the_package_that_is_not_flat_is_looked_at_closely(
     agent: Agent,
@@ -101,7 +117,11 @@ def test_a_line_in_another_form_is_looked_at_closely(
 def test_a_record_is_the_same_document_in_either_form(
     agent: Agent, documents: Callable[[int], list[dict[str, Any]]]
 ) -> None:
-    forms: dict[str, Callable[..., str]] = {"own": line, "spaced": lambda **fields: json.dumps(fields)}
+    forms: dict[str, Callable[..., str]] = {
+        "own": line,
+        "compact": compact,
+        "spaced": lambda **fields: json.dumps(fields),
+    }
     # The names of that record come to one name, and which of its values stays is chance.
     records = {name: fields for name, fields in objects().items() if name != "keys of dots"}
     agent.write(
@@ -111,12 +131,12 @@ def test_a_record_is_the_same_document_in_either_form(
             for name, fields in records.items()
         )
     )
-    found = {document.pop("log_id"): document for document in documents(2 * len(records))}
+    found = {document.pop("log_id"): document for document in documents(3 * len(records))}
     for document in found.values():
         if "extra_timestamp" in document:
             del document["@timestamp"]  # when it was seen
     for name in records:
-        assert found[f"own: {name}"] == found[f"spaced: {name}"], name
+        assert found[f"own: {name}"] == found[f"compact: {name}"] == found[f"spaced: {name}"], name
 
 
 def test_the_last_of_two_moments_counts_in_whatever_form_it_is(
