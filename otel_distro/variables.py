@@ -263,7 +263,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "choice",
         "",
         "none",
-        "How every OTLP exporter compresses what it sends: `gzip`, `deflate`, `none`.",
+        "How every OTLP exporter compresses what it sends: `gzip`, `none`, or `deflate`, which no Collector takes by "
+        "`grpc`.",
         _choice("gzip", "deflate", "none"),
     ),
     *(
@@ -293,7 +294,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "integer",
         "port",
         "9464",
-        "Port of the metrics page; 0 takes a free one.",
+        "Port of the metrics page; 0 takes a free one, which only `start_metrics_server(0)` tells.",
         _integer(0, 65535),
     ),
     Variable(
@@ -412,7 +413,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
             _patterns,
         )
         for prefix, sentence in (
-            ("", "has no span nor semantic-convention metrics"),
+            ("", "has no span nor semantic-convention metrics, but for those that FastAPI makes"),
             ("FLASK_", "has none in Flask, in the place of the list above"),
         )
     ),
@@ -428,8 +429,18 @@ VARIABLES: Final[tuple[Variable, ...]] = (
             instead,
         )
         for what, field, sentence, instead in (
-            ("SERVER_REQUEST", "request", "Regular expressions of a request's headers that spans carry.", ""),
-            ("SERVER_RESPONSE", "response", "Regular expressions of an answer's headers that spans carry.", ""),
+            (
+                "SERVER_REQUEST",
+                "request",
+                "Regular expressions of a request's headers that spans carry, but for FastAPI's.",
+                "",
+            ),
+            (
+                "SERVER_RESPONSE",
+                "response",
+                "Regular expressions of an answer's headers that spans carry, but for FastAPI's.",
+                "",
+            ),
             (
                 "SANITIZE_FIELDS",
                 "sanitized",
@@ -444,7 +455,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "path",
         "",
         "",
-        "File that gets every log record as one line of JSON.",
+        "File that gets every log record as one line of JSON; it is made for its owner and group alone (mode 0640).",
         _text,
     ),
     Variable(
@@ -508,7 +519,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "boolean",
         "",
         "false",
-        "`true` adds `otel_scope_name`, `otel_scope_version` and `otel_scope_schema_url` to every series of the page.",
+        "`true` adds `otel_scope_name`, `otel_scope_version` and `otel_scope_schema_url` to every series of an "
+        "instrument.",
         _boolean,
     ),
     Variable(
