@@ -79,3 +79,14 @@ def test_the_chinese_texts_are_chinese(name: str) -> None:
     texts = dataclasses.asdict(language("zh").alerts[name])
     for text in (texts["summary"], texts["description"], texts["meaning"], *texts["causes"], *texts["mend"]):
         assert re.search(r"[\u4e00-\u9fff]", text), text
+
+
+@pytest.mark.parametrize(("name", "restart"), [("en", "restart the Collector"), ("zh", "重启 Collector")])
+def test_no_collector_is_restarted_where_a_stop_in_order_loses_what_its_readers_hold(name: str, restart: str) -> None:
+    said = [step for text in language(name).alerts.values() for step in text.mend]
+    assert [step for step in said if restart in step.replace("Restart", "restart")] == []
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_no_text_names_a_page_of_the_repository_which_a_user_s_runbook_does_not_have(name: str) -> None:
+    assert [alert for alert, text in language(name).alerts.items() if "docs/" in all_of(text)] == []

@@ -61,9 +61,9 @@ SYSTEM: Final = {
         summary="Collector {instance}：{server_address}:{server_port} 拒绝其凭据（{http_response_status_code}）",
         description="最近 {window} 内，{server_address}:{server_port} 以 {http_response_status_code} 应答了 Collector {instance}（{job}）{value} 次。密钥或密码错误、已过期，或缺少权限。",
         meaning="Collector 发往那里的内容不被接收。发往 Elasticsearch 的日志在磁盘上等待，修复后发出；除此之外没有别的提示。被这样拒绝的指标和链路会丢失。",
-        causes=("API 密钥过期或已作废，密码已更改", "密钥没有 docs/pipeline.md 所列的权限"),
+        causes=("API 密钥过期或已作废，密码已更改", "密钥缺少索引上的某项权限"),
         mend=(
-            "给密钥补上权限（无需重启），或在 `ELASTICSEARCH_API_KEY` 中换上新密钥并重启 Collector。",
+            "给密钥补上权限（无需重启）；或杀死 Collector（此时正常停止可能丢失日志行），在 `ELASTICSEARCH_API_KEY` 中换上新密钥后再启动。",
             "用 Collector 的凭据运行 `otel-distro elasticsearch check`，它会说出缺少哪项权限。",
         ),
     ),

@@ -82,10 +82,10 @@ SYSTEM: Final = {
         ),
         causes=(
             "an API key that has expired or was invalidated, a changed password",
-            "a key without the rights that docs/pipeline.md names",
+            "a key that lacks a right on the indices",
         ),
         mend=(
-            "Give the key its rights, which needs no restart, or restart the Collector with a new one in `ELASTICSEARCH_API_KEY`.",
+            "Give the key its rights, which needs no restart; or kill the Collector, as a stop in order can lose lines now, and start it with a new one in `ELASTICSEARCH_API_KEY`.",
             "`otel-distro elasticsearch check` with the Collector's credentials says which right is missing.",
         ),
     ),
