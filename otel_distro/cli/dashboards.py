@@ -19,8 +19,8 @@ from otel_distro.monitoring.parameters import Parameters
 @click.option(
     "--from",
     "place",
-    metavar="PACKAGE:MODULE",
-    help="Import this module and show each counter, gauge and histogram that it declares.",
+    metavar="[PACKAGE:]MODULE",
+    help="Import this module, as app or shop:metrics, and show each counter, gauge and histogram that it declares.",
 )
 def dashboards(  # noqa: PLR0913, PLR0917 -- one argument an option
     service: str | None,

@@ -23,14 +23,14 @@ _LABELS_OF_TARGETS: Final = {"job": "exported_job", "instance": "exported_instan
 
 
 def metrics_of(place: str) -> tuple[OwnMetric, ...]:
-    """Import `package:module` (or `package.module`) and return what it, and what it imports, declares.
+    """Import `module` or `package:module` (or `package.module`) and return what it, and what it imports, declares.
 
     Modules are looked for in the working folder first, as `python -m` does. What they print goes to standard error, and
     what they would start of this package and of OpenTelemetry is not started: no page, no exporter.
     Raises InputError where there is no such module, where it cannot be imported, and where nothing is declared.
     """
     if not _MODULE.fullmatch(place):
-        raise InputError(f"--from {place!r} cannot be used; it must be package:module, as in shop:metrics")
+        raise InputError(f"--from {place!r} cannot be used; it must be a module, as app or shop:metrics")
     sys.path.insert(0, str(Path.cwd()))
     try:
         with nothing_started(), redirect_stdout(sys.stderr):

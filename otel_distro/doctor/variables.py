@@ -31,7 +31,7 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
         found.append(Finding(NAME, WARNING, "OTEL_SDK_DISABLED=true: nothing is measured, logged or sent", mend))
     for problem in settings.problems:
         wrong, instead = parted(problem)
-        found.append(Finding(NAME, FAULT, f"{wrong}; {instead}", "correct or unset it (docs/settings.md)"))
+        found.append(Finding(NAME, FAULT, f"{wrong}; {instead}", "correct or unset it"))
     unknown = sorted(name for name in environment if name.startswith(OWN) and name not in _KNOWN)
     wrong = "is no variable of this package: it is ignored"
     found += [Finding(NAME, FAULT, f"{name} {wrong}", _near(name)) for name in unknown]
@@ -74,4 +74,4 @@ def _of_opentelemetry() -> Iterator[str]:
 
 def _near(name: str) -> str:
     near = get_close_matches(name, _KNOWN, n=1, cutoff=0.8)
-    return f"is {near[0]} meant?" if near else "docs/settings.md names all that there are"
+    return f"is {near[0]} meant?" if near else "unset it: no variable of this package has a name like it"

@@ -32,7 +32,7 @@ def test_it_writes_the_dashboards_of_a_service_and_names_each_file(
         (["--lang", "fr"], "language 'fr' is not known; it must be one of en, zh"),
         (["--out", "/dev/null/x"], "folder '/dev/null/x' cannot be written: Not a directory"),
         (["--from", "no.such:module"], "--from 'no.such:module' cannot be imported: ModuleNotFoundError"),
-        (["--from", "a b"], "--from 'a b' cannot be used; it must be package:module"),
+        (["--from", "a b"], "--from 'a b' cannot be used; it must be a module, as app or shop:metrics"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it_and_code_2(

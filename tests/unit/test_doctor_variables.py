@@ -23,11 +23,12 @@ def test_each_wrong_value_is_a_fault_with_what_is_used_instead() -> None:
     (fault,) = found(OTEL_EXPORTER_PROMETHEUS_PORT="http")
     assert fault.status == "fault"
     assert fault.found.startswith("OTEL_EXPORTER_PROMETHEUS_PORT='http' is not a whole number from 0 to 65535; '9464'")
+    assert fault.mend == "correct or unset it"
 
 
-def test_an_unknown_name_that_is_near_none_leads_to_the_table_and_its_value_is_not_told() -> None:
+def test_an_unknown_name_that_is_near_none_is_to_be_unset_and_its_value_is_not_told() -> None:
     (fault,) = found(OTEL_DISTRO_XYZ="hidden")
-    assert fault.mend == "docs/settings.md names all that there are"
+    assert fault.mend == "unset it: no variable of this package has a name like it"
     assert "hidden" not in str(fault)
 
 
