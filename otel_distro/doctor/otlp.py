@@ -120,10 +120,7 @@ def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
     if why.endswith(_ELSEWHERE):
         return f"give that as the endpoint ({variable})"
     if code in _NOTHING_THERE:
-        return (
-            f"look at {variable}: nobody takes {signal} there; what is for all signals ends before /v1/{signal}, "
-            f"what is for one has it; or OTEL_{signal.upper()}_EXPORTER=none"
-        )
+        return _not_taken(why, signal, environment)
     if code in _EMPTY:
         return "maybe only requests without anything in them are refused: look there whether anything arrives"
     if why.startswith(_OTHER_WORDS) or "reset by peer" in why:
@@ -136,6 +133,15 @@ def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
     if code.isdecimal():
         return "look at the log of the receiver"
     return f"start the receiver, or name another one ({variable})"
+
+
+def _not_taken(why: str, signal: str, environment: Mapping[str, str]) -> str:
+    if "grpc-encoding" in why:  # which the Collector answers with UNIMPLEMENTED as well
+        return f"set {_variable('COMPRESSION', signal, environment)}=gzip: the receiver cannot unpack this"
+    return (
+        f"look at {_variable('ENDPOINT', signal, environment)}: nobody takes {signal} there; what is for all signals "
+        f"ends before /v1/{signal}, what is for one has it; or OTEL_{signal.upper()}_EXPORTER=none"
+    )
 
 
 def _authorities(signal: str, protocol: str, environment: Mapping[str, str]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_distro.doctor import otlp
 from otel_distro.doctor.model import Finding
-from otel_distro.doctor.otlp import checks
 from otel_distro.settings import Settings
 from tests.certificates import Certificates
 from tests.otlp import GrpcReceiver, Receiver
@@ -22,7 +22,7 @@ def found(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[Finding]:
     wanted = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **environment}
     for name, text in wanted.items():
         monkeypatch.setenv(name, text)  # the exporters read it
-    return [finding for check in checks(Settings.from_environ(wanted), wanted) for finding in check.look()]
+    return [finding for check in otlp.checks(Settings.from_environ(wanted), wanted) for finding in check.look()]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,13 @@ def test_each_answer_over_grpc_has_its_status_and_mend(
             OTEL_EXPORTER_OTLP_TRACES_HEADERS="a=hidden",
         )
     assert (finding.status, finding.mend.startswith(mend)) == (status, True)
+
+
+def test_a_compression_that_a_receiver_of_grpc_does_not_know_is_not_taken_for_a_wrong_endpoint() -> None:
+    why = 'UNIMPLEMENTED: grpc: Decompressor is not installed for grpc-encoding "deflate"'  # as the Collector says it
+    own = "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION"
+    mend = otlp._mend("UNIMPLEMENTED", why, "logs", "grpc", "localhost:4317", {own: "deflate"})
+    assert mend.startswith(f"set {own}=gzip")
 
 
 def test_all_three_signals_are_sent_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
