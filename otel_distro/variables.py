@@ -399,7 +399,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "list",
         "",
         "",
-        "Instrumentations that are not loaded, by name; `asgi` is that of Starlette and FastAPI, `*` stands for all.",
+        "Instrumentations that are not loaded, by name, those of web frameworks with request metrics and ids; `asgi` "
+        "is that of Starlette and FastAPI, whose own spans stay, `*` stands for all.",
         _list,
     ),
     *(
