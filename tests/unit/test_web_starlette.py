@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import fastapi
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException
 from flask import Flask
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette import applications
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -29,6 +33,7 @@ from otel_distro.web import flask as flask_hook
 from otel_distro.web import starlette as hook
 from tests.asgi import answered, ask, scope_of
 from tests.meters import Reading, reading
+from tests.processes import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -347,6 +352,22 @@ def test_fastapi_does_not_do_by_itself_what_is_done_here_unless_it_is_told_to() 
     assert (own["metrics"], own["logs"], own["tracing"]) == (True, False, True)
     own = vars(FastAPI(telemetry={"metrics": True, "logs": True}))["_telemetry"]
     assert (own["metrics"], own["logs"]) == (True, True)
+
+
+def test_what_the_readme_has_fastapi_leave_out_is_counted_and_has_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_EXCLUDED_URLS", "work")  # which FastAPI does not heed
+    (given,) = re.findall(r"`FastAPI\(telemetry=(\{.*?\})\)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    provider, spans = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    telemetry: Any = {**eval(given), "tracer_provider": provider, "operation_spans": False}  # noqa: S307 -- its words
+    app = FastAPI(telemetry=telemetry)
+    for path in ("/health", "/work"):
+        app.add_api_route(path, lambda: "well")
+    with reading() as found:
+        for path in ("/health", "/work"):
+            ask(app, path)
+    assert [span.name for span in spans.get_finished_spans()] == ["GET /work"]
+    check(found, "GET", "/health", 200, len('"well"'))
 
 
 def test_a_websocket_is_no_request() -> None:
