@@ -706,7 +706,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "text",
         "",
         "",
-        "Elasticsearch that `otel-distro` asks and sets up, as `host:port` or URL.",
+        "Elasticsearch of `otel-distro elasticsearch`, and of `otel-distro logs` where `OTEL_DISTRO_LOG_FILE` names no "
+        "file, as `host:port` or URL.",
         _text,
     ),
     Variable(
