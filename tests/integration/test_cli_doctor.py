@@ -237,9 +237,11 @@ def test_json_is_a_list_of_objects_with_the_same_names() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/doctor.md"])
 def test_the_command_of_the_docs_runs_with_the_variables_of_a_file(page: str, tmp_path: Path) -> None:
     commands = re.findall(r"^    (.*otel-distro doctor)$", (ROOT / page).read_text(), re.MULTILINE)
-    (tmp_path / "service.env").write_text(f"OTEL_SERVICE_NAME=shop\nOTEL_EXPORTER_PROMETHEUS_PORT={free_port()}\n")
+    plain = f"OTEL_SERVICE_NAME=shop\nOTEL_EXPORTER_PROMETHEUS_PORT={free_port()}\n"
     assert commands
     for command in commands:
+        by_shell = command.startswith("set -a")
+        (tmp_path / "service.env").write_text(f"# of the shop\nexport {plain}" if by_shell else plain)
         code, doctor = ended(["sh", "-c", command], {}, tmp_path)
         assert code == 0, doctor
         assert "2 set" in doctor.stdout
