@@ -25,6 +25,7 @@ from otel_distro.redaction_patterns import (
     URL_TOKEN,
     bound,
     inputs,
+    issued,
     named,
 )
 
@@ -51,12 +52,13 @@ _SQUASH: Final = str.maketrans("", "", "-_. ")
 _VERDICTS_LIMIT: Final = 4096
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _EMPTY: Final = frozenset(
-    ("", "[", "{", "(", "none", "null", "true", "false", "***", "-----begin", REDACTED, REDACTED[:-1])
+    ("", "[", "{", "(", "none", "null", "true", "false", "***", "?", "%s", "-----begin", REDACTED, REDACTED[:-1])
 )
 # What is said of a value that is wrong, as in `password: required` and `password: too short`.
 _SAID: Final = frozenset((
     "required", "missing", "invalid", "empty", "blank", "expired", "wrong", "incorrect", "too", "must", "is", "not",
     "cannot", "should", "field", "this", "denied", "declined", "rejected", "revoked", "malformed", "unknown", "failed",
+    "yes", "no", "str",
 ))  # fmt: skip
 
 
@@ -161,15 +163,6 @@ def squashed(name: str) -> str:
     return name.lower().translate(_SQUASH)
 
 
-def passes_luhn(digits: str) -> bool:
-    """Say whether the check digit of a card number is right (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
 def _masked_credentials(match: re.Match[str]) -> str:
     return match["key"] + REDACTED
 
@@ -235,7 +228,6 @@ def _masked_card(match: re.Match[str]) -> str:
     text, rest = match[0], match["rest"] or ""
     for number, after in ((text, ""), (text[: len(text) - len(rest)], rest)):
         digits = number.replace(" ", "").replace("-", "")
-        begins = digits[0] in "3456" or "2221" <= digits[:4] <= "2720"
-        if 13 <= len(digits) <= 19 and begins and passes_luhn(digits):
+        if issued(digits):
             return re.sub("[0-9]", "*", number[:-4]) + number[-4:] + after
     return text

@@ -23,7 +23,9 @@ _JOIN: Final = rf"{_CLOSED}[ \t]{{0,8}}(?:=>|[:=]{{1,2}}|%(?:25)?3[ad])[ \t]{{0,
 _BEGINS: Final = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z]))|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
 _KEYS: Final = (
     r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret"
-    r"|token(?<!expected token)(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
+    # Behind the code or the class of an error stands what is said of a token.
+    r"|token(?!(?:(?<=(?:invalid|missing)[-_]token)|(?<=(?:invalid|missing|xpected)token))(?-i:: [A-Z][a-z]{1,20} ))"
+    r"(?<!expected token)(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
     r"(?<!continuation[-_]token)(?<!continuationtoken)"
     r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
     r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL
@@ -114,6 +116,11 @@ CARD: Final = re.compile(
     r")(?![0-9A-Za-z_])(?![-.][0-9])"
 )
 
+# Numbers of these lengths are issued as cards: 15 digits of an IMEI (35), or the 13 of an EAN, are none.
+_ISSUED: Final = re.compile(
+    r"4(?:.{12}|.{15}|.{18})|3[47].{13}|3[0689].{12}|[356].{15,18}|(?:222[1-9]|22[3-9].|2[3-6]..|27[01].|2720).{12}"
+).fullmatch
+
 
 class Named(NamedTuple):
     """What finds a value by its name, and a search that tells of a lower-case text that it has no such name."""
@@ -186,6 +193,20 @@ def bound() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return what finds a secret column in the list of an INSERT, and one with a parameter behind `=`."""
     column = rf"{_ended(_SHORT)}[\"'`]?\s{{0,4}}"
     return re.compile(rf"{column}[,)]", _FLAGS), re.compile(rf"{column}=\s{{0,4}}(?:\?|%s|\$[0-9])", _FLAGS)
+
+
+def issued(digits: str) -> bool:
+    """Say whether a text of digits can be the number of a card, its check digit (ISO/IEC 7812-1, annex B) included."""
+    return bool(_ISSUED(digits)) and passes_luhn(digits)
+
+
+def passes_luhn(digits: str) -> bool:
+    """Say whether the check digit of a card number is right."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
 
 
 def _ended(short: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_distro.redaction import REDACTED, Redactor, passes_luhn, redact_text
+from otel_distro.redaction import REDACTED, Redactor, redact_text
+from otel_distro.redaction_patterns import passes_luhn
 
 HIDDEN_NAMES: Final = [
     "password",
@@ -325,6 +326,11 @@ PLAIN_TEXTS: Final = (
     "task-ant-of-a-long-name-that-is-no-token sk-ant-short",
     "ghs_identifier_of_a_variable_that_is_long",
     "AIza" + "a" * 36,
+    "IMEI 356938035643809 imei=490154203237518 EAN 5901234123457",
+    "Access denied for user 'root'@'localhost' (using password: YES) (using password: NO)",
+    "UPDATE users SET token = ?, password=%s WHERE id = 5",
+    "def login(user: str, password: str) -> None:",
+    "invalid_token: The access token has expired; lark.UnexpectedToken: Unexpected token; InvalidToken: Not so",
     "",
 )
 CARDS: Final = (
