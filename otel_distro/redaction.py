@@ -132,7 +132,7 @@ class Redactor:
         if "PRIVATE KEY" in text:  # before a name's value ends with the first word of it
             text = PEM.sub(_masked_credentials, text)
         text = COOKIE.sub(_masked_line, text)
-        text = AUTHORIZATION.sub(_masked_value, text)
+        text = AUTHORIZATION.sub(_masked_header, text)
         text = self._generic.sub(_masked_pair, text)
         if "--" in text:
             text = self._option.sub(_masked_value, text)
@@ -169,6 +169,10 @@ def _masked_credentials(match: re.Match[str]) -> str:
 
 def _masked_line(match: re.Match[str]) -> str:
     return _masked(match["key"], match["value"], whole=True)
+
+
+def _masked_header(match: re.Match[str]) -> str:
+    return _masked(match["key"], match["value"], whole=bool(match["whole"]))
 
 
 def _masked_value(match: re.Match[str]) -> str:

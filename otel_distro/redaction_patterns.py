@@ -47,7 +47,7 @@ _QUOTED: Final = (
 _PREFIX: Final = r"(?:[bfru]{1,2}(?=[\"']))?"
 # A value that is not quoted ends where the next pair begins, whose value may be a secret too. Within it a quote stands
 # before a letter: pa'ss, Secret('pass').
-_WORD: Final = r"(?:[^\s&\"',;]+|[,;](?![\w.-]{1,64}[=:]))+"
+_WORD: Final = r"(?:[^\s&\"',;\\]+|[,;](?![\w.-]{1,64}[=:])|\\(?![rn](?:\\n)?[\w.-]{1,64}[=:]))+"
 _BARE: Final = rf"(?:(?:basic|bearer)[ \t]{{1,8}})?{_WORD}(?:[\"']+(?=\w){_WORD})*"
 # Lists and objects of texts, as Python and JSON write them, closed or not; deeper ones end at their second level.
 _PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
@@ -61,8 +61,12 @@ COOKIE: Final = re.compile(
     rf"(?P<key>cookie(?:s(?={_JOIN}[{{\[(<]))?{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|[^\r\n]+)", _FLAGS
 )
 AUTHORIZATION: Final = re.compile(
-    rf"(?P<key>authorization{_JOIN}{_PREFIX})(?P<value>{_QUOTED}|(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n]*"
-    r"|(?:(?:basic|bearer|token|apikey|negotiate|ntlm|jwt|key)[ \t]{1,8})?[^\s\"']+)",
+    rf"(?P<key>authorization{_JOIN}{_PREFIX})(?P<value>{_QUOTED}"
+    r"|(?P<whole>(?:digest|oauth|hawk|signature|aws4-hmac-sha256|token(?=[ \t]{1,8}token=))[ \t][^\r\n]*)"
+    # Of another scheme, what is long and has a digit or `=` in it; other words go on with a sentence.
+    r"|(?:(?:basic|bearer|token|apikey|negotiate|ntlm|jwt|key"
+    r"|[a-z][\w-]{1,32}(?=[ \t]{1,8}(?=[^\s\"']{0,256}[0-9=])[^\s\"']{12}))[ \t]{1,8})?"
+    r"(?:[^\s\"'\\]+|\\(?![rn]))+)",
     _FLAGS,
 )
 # SQLAlchemy takes passwords with `/`, `?` and `#` in them; a port is none.
@@ -76,7 +80,7 @@ JWT: Final = re.compile(
     r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", re.ASCII
 )
 PEM: Final = re.compile(
-    r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?:[^-]+|-(?!----))*"
+    r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?!\[redacted\])(?:[^-]+|-(?!----))*"
     r"(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
 )
 # Tokens that their form alone tells, of GitHub, npm, Stripe, Slack, GitLab, OpenAI, Anthropic, AWS and Google; whose

@@ -245,6 +245,16 @@ HIDING_TEXTS: Final = (
     "E: x\n[SQL: INSERT INTO users (email, password) VALUES (?, ?)]\n[parameters: ('bob', '{}')]\n(See: https://x)",
     "E: x\n[SQL: insert into users (`token`) VALUES (%s)]\n[parameters: [('a]',), ('{}',)]]",
     "E: x\n[SQL: UPDATE users SET age=?, \"apiKey\" = $2\nWHERE id = $3]\n[parameters: (5, '{}', 5)]",
+    r"send: b'GET / HTTP/1.1\r\nX-Api-Key: abcdef\r\nX-Auth-Token: {}\r\n\r\n'",
+    r"b'Authorization: Basic YWJjZGVm\r\nX-Api-Key: {}\r\n'",
+    r"X-Auth-Token: abcdef\nX-CSRF-Token: {}\n",
+    "Authorization: PLAIN {}",
+    "Authorization: Bot MTIz.{}",
+    "Authorization: SharedKey shop:{}=",
+    'Authorization: Signature keyId="x",signature="{}"',
+    'Authorization: Token token="{}", nonce="x"',
+    'Authorization: Digest username="bob",realm="x",response="{}"',
+    "Authorization: AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host,Signature={}",
 )
 # What says whose a token is, and the rest of it.
 FORMED: Final = (
@@ -326,6 +336,7 @@ PLAIN_TEXTS: Final = (
     "task-ant-of-a-long-name-that-is-no-token sk-ant-short",
     "ghs_identifier_of_a_variable_that_is_long",
     "AIza" + "a" * 36,
+    "Authorization: failed for user 55",
     "IMEI 356938035643809 imei=490154203237518 EAN 5901234123457",
     "Access denied for user 'root'@'localhost' (using password: YES) (using password: NO)",
     "UPDATE users SET token = ?, password=%s WHERE id = 5",
@@ -411,6 +422,7 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("ALTER USER a PASSWORD 'b' VALID") == "ALTER USER a PASSWORD '[redacted]' VALID"
     assert redact_text("a+b://c:d/e@f/g@h") == "a+b://c:[redacted]@f/g@h"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
+    assert redact_text(r"Token: x1\r\nHost: y\r\n") == r"Token: [redacted]\r\nHost: y\r\n"
     assert redact_text("GET /x token: 401") == "GET /x token: [redacted]"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
@@ -460,6 +472,19 @@ def test_any_value_of_a_password_is_masked(value: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_taken_and_masking_is_stable(text: str) -> None:
+    once = redact_text(text)
+    assert redact_text(once) == once
+
+
+PIECES: Final = (
+    "password", "token", "=", ":", " ", "'", '"', "\\", "\n", "|", "(", ")", "[", "]", "{", "}", "<", ">", "/", "a1",
+    "auth", "Cookie", "Authorization: ", "bearer ", "@", "%3d", ",", ";", "&", "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----", "4111 1111 1111 1111",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=5).map("".join))
+def test_what_was_masked_before_stays_as_it_is(text: str) -> None:
     once = redact_text(text)
     assert redact_text(once) == once
 
@@ -557,6 +582,8 @@ MEGABYTE: Final = 1_000_000
         "'loc': ('aaaaaaaaaaaaaaaaaa",
         "\n",
         "é",
+        "authorization: aaaa 1111",
+        "password=\\n",
     ],
 )
 def test_no_text_of_a_megabyte_takes_more_than_linear_time(unit: str) -> None:
