@@ -23,6 +23,7 @@ from otel_distro.redaction_patterns import (
     STATUS,
     URL,
     URL_TOKEN,
+    USER,
     bound,
     inputs,
     issued,
@@ -36,16 +37,17 @@ NAMES: Final = frozenset(("userpwd", "securitycode", "ccnumber", "credentials", 
 # A name that ends so, or so with a number, is masked too: db_password, password2, refresh_token, HTTP_AUTHORIZATION,
 # Set-Cookie. Plurals are not: max_tokens is a number that people need.
 ENDINGS: Final = (
-    "password", "passwordconfirm", "passwordconfirmation", "passwd", "passphrase", "passcode", "secret", "token",
-    "apikey", "privatekey", "secretkey", "accesskey", "accountkey", "authorization", "cookie", "cardnumber",
-    "creditcard",
+    "password", "passwordconfirm", "passwordconfirmation", "passwordhash", "passworddigest", "passwd", "passphrase",
+    "passcode", "secret", "secretstring", "secretbinary", "token", "apikey", "privatekey", "secretkey", "accesskey",
+    "accountkey", "signingkey", "encryptionkey", "fernetkey", "hmackey", "sharedkey", "masterkey", "sessionkey",
+    "authorization", "cookie", "cardnumber", "creditcard",
 )  # fmt: skip
 # Where a list goes on is no secret.
 PAGES: Final = ("pagetoken", "nexttoken", "continuationtoken")
 # Words that are masked as the last one of a name only: a compass has no password. With a dot, session.id is an
 # attribute of OpenTelemetry's conventions that opens nothing.
 _LAST: Final = re.compile(
-    r"(?:\A|[-_. ])(?:pass|pwd|otp(?:[-_ ]?code)?|pin|cvv|cvc|jwt|j?session[-_ ]?id|phpsessid)\Z", re.ASCII
+    r"(?:\A|[-_. ])(?:pass|pwd|pw|otp(?:[-_ ]?code)?|pin|cvv|cvc|jwt|j?session[-_ ]?id|phpsessid)\Z", re.ASCII
 ).search
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])", re.ASCII)
 _SQUASH: Final = str.maketrans("", "", "-_. ")
@@ -112,13 +114,14 @@ class Redactor:
             text = BEARER.sub(_masked_credentials, text)
         # What `FORMED` finds has one of these: to look for them costs less than to look at each `_`, `-` and `A`.
         if length > 19 and (
-            (
-                "_" in text
-                and ("gh" in text or "pat_" in text or "npm_" in text or "k_live_" in text or "k_test_" in text)
-            )
-            or ("-" in text and ("sk-" in text or "xox" in text or "xapp-" in text or "glpat-" in text))
+            ("_" in text and ("gh" in text or "pat_" in text or "npm_" in text or "k_live_" in text or "k_test_" in text
+                              or "whsec_" in text or "hf_" in text))
+            or ("-" in text and ("sk-" in text or "xox" in text or "xapp-" in text or "glpat-" in text
+                                 or "pypi-" in text or "GOCSPX-" in text))
             or ("A" in text and ("KIA" in text or "SIA" in text or "AIz" in text))
-        ):
+            or ("/" in text and ("s/T" in text or "s/E" in text or "ebhook" in text or "/bot" in text))
+            or "SG." in text or "ya29." in text or "hvs." in text or "Q~" in text
+        ):  # fmt: skip
             text = FORMED.sub(_masked_credentials, text)
         if "eyJ" in text:
             text = JWT.sub(REDACTED, text)
@@ -136,7 +139,9 @@ class Redactor:
         text = self._generic.sub(_masked_pair, text)
         if "--" in text:
             text = self._option.sub(_masked_value, text)
-        if OPENED(text) or "value" in text:
+        if "curl" in text:
+            text = USER.sub(_masked_user, text)
+        if OPENED(text) or "alue" in text:
             text = self._pairs.sub(_masked_value, text)
         if "</" in text:
             text = self._elements.sub(_masked_credentials, text)
@@ -192,6 +197,11 @@ def _masked_statement(match: re.Match[str]) -> str:
     if match["by"] and match["by"][1] == "d" and not STATEMENT(match.string, max(start - 256, 0), start):
         return match[0]
     return _masked_value(match)
+
+
+def _masked_user(match: re.Match[str]) -> str:
+    start = match.start()
+    return _masked_credentials(match) if "curl" in match.string[max(start - 256, 0) : start].lower() else match[0]
 
 
 def _masked_parameters(text: str) -> str:

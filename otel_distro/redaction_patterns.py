@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 # A lower-case text without any of these has no `name: value` to mask: one quick search instead of many, and by first
 # letters, of which few others than these would slow it.
 _HINTS: Final = (
-    r"p(?:ass|wd|rivate|hpsess|in(?![a-z]))|s(?:ecret|ig(?:nature)?=|ession[-_]?id)|t(?:oken|p(?<=otp))"
-    r"|a(?:pi[-_]?key|cc(?:ess|ount)[-_]?key|uthoriz)|c(?:ookie|ard|vv|vc|urity|redent)|jwt"
+    r"p(?:ass|w(?:d|(?![a-z]))|rivate|hpsess|in(?![a-z]))|s(?:ecret|ig(?:nature)?=|ession[-_]?id)|t(?:oken|p(?<=otp))"
+    r"|auth(?:oriz|[\"']?[ \t]?[:=])|c(?:ookie|ard|vv|vc|ur(?:ity|l)|redent)|jwt"
+    r"|key(?:(?<=(?:api|ess|unt|ing|ion|net|mac|red|ter)key)|(?<=(?:api|ess|unt|ing|ion|net|mac|red|ter)[-_ ]key))"
 )
 
 # What stands between a name and its value: a number (password2), the bracket of a form's field (user[password]), `=`,
@@ -21,17 +22,29 @@ _JOIN: Final = rf"{_CLOSED}[ \t]{{0,8}}(?:=>|[:=]{{1,2}}|%(?:25)?3[ad])[ \t]{{0,
 # Where a short word begins: not within another one but at its hump (dbPass), or behind what a URL or the text of a text
 # have for a character.
 _BEGINS: Final = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z]))|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
+_SIMPLE: Final = r"b?(?:'[^'\r\n]{0,256}'|\"[^\"\r\n]{0,256}\")"
+# By its last word, which few texts have: what stands before it is looked at there alone. With a blank, as people write
+# it, what follows is a key if it looks like one, and no place or state of a key.
+_OF_KEYS: Final = ("api", "hmac", "secret|access|fernet|shared|master", "private|account|signing|session", "encryption")
+_KEY: Final = (
+    f"key(?:{'|'.join(rf'(?<=(?:{words})key)|(?<=(?:{words})[-_]key)' for words in _OF_KEYS)}"
+    r"|(?:(?<=api key)|(?<=(?:secret|access) key)|(?<=private key))"
+    rf"(?={_JOIN}[\"']?(?=[\w+/=.~-]{{0,64}}[0-9])\w[\w+/=.~-]{{7}}))"
+)
 _KEYS: Final = (
-    r"password(?:[-_]?confirm(?:ation)?)?|passwd|passphrase|passcode|secret"
+    r"password(?:[-_]?(?:confirm(?:ation)?|hash|digest))?|passwd|passphrase|passcode|secret(?:[-_]?(?:string|binary))?"
     # Behind the code or the class of an error stands what is said of a token.
     r"|token(?!(?:(?<=(?:invalid|missing)[-_]token)|(?<=(?:invalid|missing|xpected)token))(?-i:: [A-Z][a-z]{1,20} ))"
     r"(?<!expected token)(?<!page[-_]token)(?<!pagetoken)(?<!next[-_]token)(?<!nexttoken)"
     r"(?<!continuation[-_]token)(?<!continuationtoken)"
-    r"|api[-_]?key|private[-_]?key|secret[-_]?key|(?:access|account)[-_]?key|card[-_]?number|credit[-_]?card(?:[-_]?number)?"
+    rf"|{_KEY}"
+    r"|card[-_]?number|credit[-_]?card(?:[-_]?number)?|<cookie [\w.-]{1,64}"
+    # A pair of name and password, as of requests; no list of ways or scopes.
+    rf"|auth(?={_JOIN}\({_SIMPLE},[ \t]?{_SIMPLE}\))"
     r"|(?<=[?&])(?:x-(?:amz|goog)-)?sig(?:nature)?"  # of a signed URL
 )
 _SHORT: Final = r"(?:user)?pwd|cvv|cvc|security[-_]?code|jwt|j?session[-_]?id|phpsessid"
-_WEAK: Final = r"(?:pass|otp(?:[-_]?code)?|pin)(?![ \t]{1,4}[0-9]{1,3}(?:\s|\Z))"
+_WEAK: Final = r"(?:pass|pw|otp(?:[-_]?code)?|pin)(?![ \t]{1,4}[0-9]{1,3}(?:\s|\Z))"
 # These say something else as well: PASS: test_a, pass=12 of a run of tests, pin: 17 of a board. What is secret stands
 # behind `=`, a quoted name or, of digits, behind `:`, and is no number of three digits.
 _MEANT: Final = (
@@ -53,7 +66,9 @@ _BARE: Final = rf"(?:(?:basic|bearer)[ \t]{{1,8}})?{_WORD}(?:[\"']+(?=\w){_WORD}
 _PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\\.)*'?"
 _INNER: Final = rf"[\[({{](?:{_PLAIN})*[\])}}]?"
 _MANY: Final = (
-    rf"(?=[\[({{][\[({{ ]{{0,4}}b?[\"'])(?P<many>[\[({{](?:{_PLAIN}|[\[({{](?:{_PLAIN}|{_INNER})*[\])}}]?)*[\])}}]?)"
+    rf"(?P<many>(?=[\[({{][\[({{ ]{{0,4}}b?[\"'])[\[({{](?:{_PLAIN}|[\[({{](?:{_PLAIN}|{_INNER})*[\])}}]?)*[\])}}]?"
+    # YAML's block of lines: password: |
+    r"|[|>][+-]?\r?\n(?P<indent>[ \t]{1,64})[^\r\n]*(?:\r?\n(?P=indent)[^\r\n]*)*)"
 )
 _FLAGS: Final = re.IGNORECASE
 
@@ -83,18 +98,30 @@ PEM: Final = re.compile(
     r"(?P<key>-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)(?!\[redacted\])(?:[^-]+|-(?!----))*"
     r"(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
 )
-# Tokens that their form alone tells, of GitHub, npm, Stripe, Slack, GitLab, OpenAI, Anthropic, AWS and Google; whose
-# they are stays. Each is found by its `_`, `-` or `A`: few places of a text have to be looked at.
+# Tokens that their form alone tells, of GitHub, npm, PyPI, Stripe, Slack, GitLab, SendGrid, Hugging Face, Vault,
+# OpenAI, Anthropic, AWS, Azure and Google, and those in the path of a URL of Slack, Discord, Telegram and Teams, of
+# which errors show the path alone; whose they are stays. Each is found by one character: few places are looked at.
 FORMED: Final = re.compile(
-    r"(?P<key>[_A-](?:"
+    r"(?P<key>[_A.~/-](?:"
     r"(?:(?<=gh[pousr]_)|(?<=github_)pat_)(?=[A-Za-z0-9]{20}|[0-9]{1,20}_eyJ)"
     r"|(?<=npm_)(?=[A-Za-z0-9]{36})"
     r"|(?<=[rs]k_)(?:(?<![a-z][rs]k_)|(?<=\\[nrt][rs]k_))(?:live|test)_(?=[A-Za-z0-9]{16})"
     r"|(?<=xox[a-eprs]-)(?=[\w%-]{10})|(?<=xapp-)(?=[0-9]-[A-Z0-9]{8})|(?<=glpat-)(?=[\w-]{20})"
-    r"|(?<=sk-)(?:(?<![a-z]sk-)|(?<=\\[nrt]sk-))(?=(?:proj|ant|svcacct)-[\w-]{20})"
+    r"|(?<=sk-)(?:(?<![a-z]sk-)|(?<=\\[nrt]sk-))(?=(?:proj|ant|svcacct)-[\w-]{20}|[A-Za-z0-9]{20}T3BlbkFJ)"
+    r"|(?<=whsec_)(?=[A-Za-z0-9]{24})|(?<=hf_)(?:(?<![a-z]hf_)|(?<=\\[nrt]hf_))(?=[A-Za-z]{34}(?![A-Za-z0-9_]))"
+    r"|(?<=pypi-)(?=AgE[\w-]{16})|(?<=GOCSPX-)(?=[\w-]{28})|(?<=[78]Q~)(?=[\w.~-]{31})"
+    r"|(?<=SG\.)(?=[\w-]{22}\.[\w-]{43})|(?<=ya29\.)(?=[\w-]{20})|(?<=hvs\.)(?=[\w-]{24})"
     r"|(?<=A)[KS]IA(?=[A-Z0-9]{16}(?![A-Za-z0-9]))|(?<=A)Iza(?=[\w-]{35}(?![\w-]))"
-    r"))[\w%-]+(?:\.[\w-]+)*",
+    r"|(?<=/)(?:services/T[A-Z0-9]{5,16}/B[A-Z0-9]{5,16}/(?=[A-Za-z0-9]{20})"
+    r"|(?:workflows|triggers)/[TE][A-Z0-9]{5,16}/[A-Z0-9]{5,32}/(?:[0-9]{5,32}/)?(?=[A-Za-z0-9]{20})"
+    r"|webhooks/[0-9]{15,20}/(?=[\w-]{50})|IncomingWebhook/(?=[0-9A-Za-z]{32})|bot[0-9]{5,16}:(?=[\w-]{30}))"
+    r"))[\w%-]+(?:[.~][\w-]+)*",
     re.ASCII,
+)
+# Of curl, behind which alone -u has a name and a password: -u bob:x, '--user', 'bob:x'.
+USER: Final = re.compile(
+    r"(?P<key>(?<![\w-])(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)(?:[ \t=]|[\"'],[ \t]?)(?P<open>[\"'])?[^\s:\"']{1,128}:)"
+    r"(?P<value>(?(open)[^\"'\r\n]+|[^\s\"']+))"
 )
 # SQL: PASSWORD 'x', PASSWORD('x'), SET PASSWORD FOR 'bob'@'%' = 'x', IDENTIFIED WITH a BY 'x'; also: password "x".
 _NAMED: Final = r"['\"`]?[\w.%-]{1,64}['\"`]?"
@@ -119,7 +146,6 @@ CARD: Final = re.compile(
     r"|3[0-9]{3}(?P<space>[ -])[0-9]{6}(?P=space)[0-9]{4,5}"
     r")(?![0-9A-Za-z_])(?![-.][0-9])"
 )
-
 # Numbers of these lengths are issued as cards: 15 digits of an IMEI (35), or the 13 of an EAN, are none.
 _ISSUED: Final = re.compile(
     r"4(?:.{12}|.{15}|.{18})|3[47].{13}|3[0689].{12}|[356].{15,18}|(?:222[1-9]|22[3-9].|2[3-6]..|27[01].|2720).{12}"
@@ -156,11 +182,13 @@ def named(own: Sequence[str]) -> Named:
         _FLAGS,
     )
     # Header lists as Python and JSON have them: ('Cookie', 'a=b'), (b'authorization', b'...'), [["Cookie", "a=b"]],
-    # for ["password", "user"] alone are names; {"name": "password", "value": ".."}; <input name="token" value="x">.
+    # for ["password", "user"] alone are names; {"name": "password", "value": ".."}; <input name="token" value="x">,
+    # in several lines and with a type between too, and as YAML has them.
     pairs = re.compile(
         rf"(?P<key>(?:(?:\(|(?<=[\[,])\[|(?<=[\[,] )\[)b?[\"']{name}[\"'],"
-        rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']{name}[\"'],?[ \t]{{0,4}}[\"']?value[\"']?[ \t]?[:=])"
-        rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED})",
+        rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']?/?(?:[\w.-]{{1,64}}/){{0,8}}{name}[\"']?,?\s{{1,64}}"
+        r"(?:[\"']?type[\"']?[ \t]?[:=][ \t]?[\"']?\w{1,32}[\"']?,?\s{1,64})?[\"']?value[\"']?[ \t]?[:=])"
+        rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED}|(?:(?<=[:=])|(?<=[:=] ))[^\s\"',;<>&\[\](){{}}]+)",
         _FLAGS,
     )
     hinted = re.compile("|".join((_HINTS, *sorted({_spelled(name[:3]) for name in own})))).search

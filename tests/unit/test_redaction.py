@@ -76,6 +76,21 @@ HIDDEN_NAMES: Final = [
     "user.session_id",
     "JSESSIONID",
     "PHPSESSID",
+    "pw",
+    "db_pw",
+    "dbPw",
+    "signing_key",
+    "JWT-Signing-Key",
+    "encryptionKey",
+    "FERNET_KEY",
+    "hmac_key",
+    "pre_shared_key",
+    "master-key",
+    "session_key",
+    "password_hash",
+    "passwordDigest",
+    "SecretString",
+    "secret_binary",
 ]
 SHOWN_NAMES: Final = [
     "user",
@@ -110,6 +125,17 @@ SHOWN_NAMES: Final = [
     "shipping",
     "pin_count",
     "laptop",
+    "hpw",
+    "cpw",
+    "routing_key",
+    "cache-key",
+    "monkey",
+    "signing_key_id",
+    "public_key",
+    "secret_name",
+    "author",
+    "auth",
+    "http_auth",
 ]
 
 SECRET: Final = "hunter2s3cr3t"  # noqa: S105 -- what must not be seen
@@ -255,6 +281,29 @@ HIDING_TEXTS: Final = (
     'Authorization: Token token="{}", nonce="x"',
     'Authorization: Digest username="bob",realm="x",response="{}"',
     "Authorization: AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host,Signature={}",
+    "requests.get('https://x', auth=('bob', '{}'))",
+    "{{'auth': (\"bob\", \"{}\"), 'timeout': 5}}",
+    "Elasticsearch('https://x', http_auth=(b'elastic',b'{}'))",
+    "pw={}",
+    '{{"db_pw": "{}"}}',
+    "API key: {}",
+    "secret key = '{}'",
+    "User(password_hash='$2b$12${}')",
+    "{{'ARN': 'x', 'SecretString': '{}'}}",
+    "<Cookie session={} for .example.com/>",
+    "{{'Name': 'DB_PASSWORD', 'Value': '{}'}}",
+    "{{'name': 'DB_PASSWORD',\n                 'value': '{}'}}",
+    '{{\n  "name": "DB_PASSWORD",\n  "value": "{}"\n}}',
+    "{{'Name': '/shop/db/password', 'Type': 'SecureString', 'Value': '{}'}}",
+    '<input name="password" type="password" value="{}">',
+    "- name: DB_PASSWORD\n  value: {}\n",
+    "name=password value={}",
+    "password: |\n  {}\nuser: bob",
+    "password: >-\n  first,b=\n  {}\n",
+    "curl -u bob:{} https://x",
+    "curl -sSLu 'bob:a {}' https://x",
+    "curl --user bob:{} https://x",
+    "Command '['curl', '-u', 'bob:{}', 'https://x']' returned non-zero exit status 22.",
 )
 # What says whose a token is, and the rest of it.
 FORMED: Final = (
@@ -280,6 +329,20 @@ FORMED: Final = (
     ("AKIA", "IOSFODNN7EXAMPLE"),
     ("ASIA", "IOSFODNN7EXAMPLE"),
     ("AIza", "SyA1234567890abcdefghijklmnopqrstu_-"[:35]),
+    ("whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ("hf_", "aBcDeFgHiJkLmNoPqRsTuVwXyZabcdefgh"),
+    ("pypi-", "AgEIcHlwaS5vcmcCJDNlNzJhNTk0LWQwYjItNDA5Mi1hOWZl"),
+    ("SG.", "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr"),
+    ("hvs.", "CAESIAbCdEfGhIjKlMnOpQrStUvWxYz0123456789"),
+    ("abc8Q~", "defGHI.klMNO~pqrSTUvwx-YZ_0123456"),
+    ("GOCSPX-", "aBcDeFgHiJkLmNoPqRsTuVwXyZ12"),
+    ("ya29.", "a0AfH6SMBx-aBcDeFgHiJkLmNoPqRsTuVwXyZ"),
+    ("sk-", "aBcDeFgHiJkLmNoPqRsTT3BlbkFJuVwXyZ0123456789abCd"),
+    ("https://hooks.slack.com/services/T01ABCDEF/B02GHIJKL/", "aBcDeFgHiJkLmNoPqRsTuVwX"),
+    ("/triggers/E01ABCDEF/1234567890123/", "0123456789abcdef0123456789abcdef"),
+    ("https://discord.com/api/webhooks/123456789012345678/", "abcDEF-ghiJKL_mno" * 4),
+    ("/IncomingWebhook/", "0123456789abcdef0123456789abcdef"),
+    ("url: /bot123456789:", "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"),
 )
 PLAIN_TEXTS: Final = (
     "token bucket is full",
@@ -336,13 +399,21 @@ PLAIN_TEXTS: Final = (
     "task-ant-of-a-long-name-that-is-no-token sk-ant-short",
     "ghs_identifier_of_a_variable_that_is_long",
     "AIza" + "a" * 36,
-    "Authorization: failed for user 55",
     "IMEI 356938035643809 imei=490154203237518 EAN 5901234123457",
     "Access denied for user 'root'@'localhost' (using password: YES) (using password: NO)",
     "UPDATE users SET token = ?, password=%s WHERE id = 5",
     "def login(user: str, password: str) -> None:",
     "invalid_token: The access token has expired; lark.UnexpectedToken: Unexpected token; InvalidToken: Not so",
+    "auth=('basic',) auth: basic auth=['read', 'write'] {'auth': {'type': 'a'}} oauth=('a', 'b', 'c')",
+    "private key: /etc/ssl/private1.pem, API key: missing, api key id 12345678, cache key: user:12345678",
+    "Authorization: failed for user 55",
+    "pw: high, power pw 55, pw=100, upward=5",
+    "docker run --user 1000:1000 a, docker run -u node:node a, curl -u bob https://x, curl -o a:b x",
+    "{'Name': 'color', 'Value': 'red'} - name: DB_HOST\n  value: db",
+    "/services/orders/55 /services/T01ABCDEF/B02GHIJKL/status /webhooks/5/test /bot123/status /robot123456:start",
+    "hf_hub_download whsec_ SG.1234 MSG.id pypi-simple-repository-of-all GOCSPX-short hvs.x ya29.x",
     "",
+    "IBAN DE89 3704 0044 0532 0130 00",
 )
 CARDS: Final = (
     "4111111111111111",
@@ -422,7 +493,16 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert redact_text("ALTER USER a PASSWORD 'b' VALID") == "ALTER USER a PASSWORD '[redacted]' VALID"
     assert redact_text("a+b://c:d/e@f/g@h") == "a+b://c:[redacted]@f/g@h"
     assert redact_text("GET /x?token=abc&page=2") == "GET /x?token=[redacted]&page=2"
+    assert redact_text("curl -u bob:x1 https://y") == "curl -u bob:[redacted] https://y"
+    assert redact_text("curl -u 'bob:x1 x2' https://y") == "curl -u 'bob:[redacted]' https://y"
+    assert redact_text("password: |\n  x1\n  x2\nuser: bob") == "password: [redacted]\nuser: bob"
     assert redact_text(r"Token: x1\r\nHost: y\r\n") == r"Token: [redacted]\r\nHost: y\r\n"
+    assert redact_text("<Cookie a=x1 for y/>") == "<Cookie a=[redacted] for y/>"
+    assert redact_text("auth=('bob', 'x1'), timeout=5") == "auth=[redacted], timeout=5"
+    assert (
+        redact_text("{'Name': 'pw', 'Value': 'x1', 'Version': 1}")
+        == "{'Name': 'pw', 'Value': '[redacted]', 'Version': 1}"
+    )
     assert redact_text("GET /x token: 401") == "GET /x token: [redacted]"
     assert redact_text("pg://bob:pw@host/db") == "pg://bob:[redacted]@host/db"
     assert redact_text("Cookie: a=b; c=d\nHost: x") == "Cookie: [redacted]\nHost: x"
@@ -582,11 +662,21 @@ MEGABYTE: Final = 1_000_000
         "'loc': ('aaaaaaaaaaaaaaaaaa",
         "\n",
         "é",
+        "curl -u a:",
+        " -u 'aaaaaaaa",
+        "password: |\n  ",
+        "auth=('a','",
         "authorization: aaaa 1111",
         "password=\\n",
+        "name: token\n value: ",
+        "name: a/",
+        "api key: aaaaaaaa",
+        "<cookie a",
+        "/bot111111:",
+        "/services/TAAAAAA/BAAAAAA/",
     ],
 )
 def test_no_text_of_a_megabyte_takes_more_than_linear_time(unit: str) -> None:
     # The suite's limit of a minute is the judge: quadratic time on a megabyte would be hours.
     redactor = Redactor(["ssn"])
-    redactor.text("token ://:eyJ--('Bearer card passw " + unit * (MEGABYTE // len(unit)))
+    redactor.text("token ://:eyJ--('Bearer card passw curl alue /bot " + unit * (MEGABYTE // len(unit)))
