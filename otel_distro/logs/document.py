@@ -191,7 +191,7 @@ class Documents:
             return value
         if kind is float:
             return value if isfinite(value) else None
-        return Plainer(redactor, self.limit).plain(value)
+        return Plainer(redactor, self.limit).field(name, value)
 
     def _given(self, extras: dict[str, Any]) -> dict[str, Any]:
         """Take what sets a field out of the extras; a None sets nothing."""

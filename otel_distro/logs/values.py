@@ -34,6 +34,7 @@ DEPTH_LIMIT: Final = 20
 KEY_LIMIT: Final = 256
 # Environments, headers and form fields are often lists of such pairs.
 _NAMED: Final = (("name", "value"), ("key", "value"), ("Name", "Value"), ("Key", "Value"))
+_SHORT: Final = 19  # characters of a key that is no token
 INTEGER_LIMIT: Final = 2**63  # Elasticsearch's long and OTLP's int end here
 
 
@@ -97,6 +98,10 @@ class Plainer:
         except Exception:  # noqa: BLE001 -- a value of the application may raise anything from any of its methods
             return self._represented(value)
 
+    def field(self, name: str, value: object) -> Any:
+        """Return the value of a field of this name as plain JSON; never raises."""
+        return REDACTED if self._hides(name, value) else self.plain(value)
+
     def _plain(self, value: object) -> Any:
         self._left -= 1
         if value is None or value is True or value is False:
@@ -137,9 +142,11 @@ class Plainer:
             # The names of ASGI's headers are bytes.
             text = key[: KEY_LIMIT + 1].decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key
             name = text if type(text) is str and len(text) <= KEY_LIMIT and text.isascii() else text_of(text, KEY_LIMIT)
+            if self._redactor is not None and (len(name) > _SHORT or ":" in name or "=" in name):
+                name = self._redactor.text(name)  # of a cache, a key may be a URL or a token
             while not name or name in made:  # OTLP and Elasticsearch take no empty name
                 name += "_"
-            made[name] = REDACTED if self._hides(name, value) else self.plain(value)
+            made[name] = self.field(name, value)
         for called, said in _NAMED:
             if said in made and type(made.get(called)) is str and self._hides(made[called][:KEY_LIMIT], made[said]):
                 made[said] = REDACTED
@@ -168,7 +175,11 @@ class Plainer:
         return made
 
     def _hides(self, name: str, value: object) -> bool:
-        return self._redactor is not None and type(value) not in (bool, type(None)) and self._redactor.hides(name)
+        if self._redactor is None or type(value) in (bool, type(None)):
+            return False
+        # A pair is a name and a password, as of requests; a list may be one of ways to prove who one is.
+        pair = type(value) is tuple and [type(each) for each in value] == [str, str] and name.lower().endswith("auth")
+        return pair or self._redactor.hides(name)
 
     def text(self, value: str) -> str:
         """Return a text that is sound, cut and redacted."""

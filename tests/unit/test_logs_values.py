@@ -272,6 +272,28 @@ def test_the_word_behind_a_secret_option_of_a_command_is_masked() -> None:
     assert plain(command) == [*command[:2], REDACTED, *command[3:]]
 
 
+def test_a_pair_of_name_and_password_is_masked_and_a_list_of_ways_stays() -> None:
+    plainer = Plainer(Redactor(), 10_000)
+    assert plainer.plain({"http_auth": ("bob", "x1"), "auth": ["basic", "jwt"]}) == {
+        "http_auth": REDACTED,
+        "auth": ["basic", "jwt"],
+    }
+    assert plainer.field("auth", ("bob", "x1")) == REDACTED
+    assert plainer.field("auth", ("a", 5)) == ["a", 5]
+    assert Plainer(None, 10_000).field("auth", ("bob", "x1")) == ["bob", "x1"]
+
+
+def test_a_secret_that_is_a_key_is_masked() -> None:
+    keys = {"redis://:x1@cache": 1, "token=x1": 2, "ghp_16C7e42F292c6912E7710c838347Ae178B4a": 3, "user_id": 4}
+    assert list(Plainer(Redactor(), 10_000).plain(keys)) == [
+        "redis://:[redacted]@cache",
+        "token=[redacted]",
+        "ghp_[redacted]",
+        "user_id",
+    ]
+    assert list(Plainer(None, 10_000).plain(keys)) == list(keys)
+
+
 def test_what_pydantic_did_not_take_of_a_secret_field_is_masked() -> None:
     class Login(BaseModel):
         password: SecretStr = Field(max_length=3)
