@@ -74,7 +74,7 @@ class OtelConfigurator:
                 _isolated("requests of other frameworks", lambda: instrumentors.hook_frameworks(settings))
                 # Now that logging stands.
                 for problem in problems:
-                    _logger.warning("%s", problem)
+                    _warn(problem)
 
         if not start_in_workers(start):
             start()
@@ -147,9 +147,16 @@ def _isolated(part: str, start: Callable[[], Any]) -> Any:
     try:
         return start()
     except Exception as error:
-        _logger.warning("%s did not start: %s: %s; everything else goes on", part, type(error).__name__, error)
+        _warn(f"{part} did not start: {type(error).__name__}: {error}; everything else goes on")
         _logger.debug("%s did not start", part, exc_info=True)
         return None
+
+
+def _warn(text: str) -> None:
+    """Warn of something without what is secret in it: a variable may hold what was meant for another one."""
+    from otel_distro.redaction import redact_text  # most starts have nothing to warn of
+
+    _logger.warning("%s", redact_text(text))
 
 
 def prepare_environment() -> None:

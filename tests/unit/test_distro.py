@@ -133,6 +133,19 @@ _logs.get_logger("test").emit(_logs.LogRecord(body="work"))
         assert app.output == f"{named}='bogus' names no {signal} provider that is installed; it is ignored\n"
 
 
+def test_a_warning_of_a_variable_that_holds_what_was_meant_for_another_one_tells_no_secret() -> None:
+    env = {
+        "OTEL_TRACES_EXPORTER": "http://bob:x1y2z3@collector:4318",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "Authorization=Bearer x1y2z3",
+        "OTEL_METRICS_EXPORTER": "none",
+    }
+    with AppProcess(["python", "-c", "import otel_distro; otel_distro.configure()"], env) as app:
+        assert app.wait() == 0
+        assert "http://bob:[redacted]@collector:4318" in app.output
+        assert "OTEL_EXPORTER_OTLP_PROTOCOL=" in app.output
+        assert "x1y2z3" not in app.output
+
+
 def test_resource_detectors_and_a_context_that_nobody_has_installed_are_one_warning_each() -> None:
     program = """
 import os
