@@ -67,8 +67,7 @@ _PLAIN: Final = r"[^\[\](){}\"'\r\n]+|\"(?:[^\"\\\r\n]|\\.)*\"?|'(?:[^'\\\r\n]|\
 _INNER: Final = rf"[\[({{](?:{_PLAIN})*[\])}}]?"
 _MANY: Final = (
     rf"(?P<many>(?=[\[({{][\[({{ ]{{0,4}}b?[\"'])[\[({{](?:{_PLAIN}|[\[({{](?:{_PLAIN}|{_INNER})*[\])}}]?)*[\])}}]?"
-    # YAML's block of lines: password: |
-    r"|[|>][+-]?\r?\n(?P<indent>[ \t]{1,64})[^\r\n]*(?:\r?\n(?P=indent)[^\r\n]*)*)"
+    r"|[|>][+-]?\r?\n(?P<indent>[ \t]{1,64})[^\r\n]*(?:\r?\n(?P=indent)[^\r\n]*)*)"  # password: | in YAML
 )
 _FLAGS: Final = re.IGNORECASE
 
@@ -176,6 +175,7 @@ def named(own: Sequence[str]) -> Named:
         _FLAGS,
     )
     name = rf"[\w.-]{{0,64}}?{ended}"
+    then = r"(?:[\"'],?\s{0,64}|,?\s{1,64})"
     elements = re.compile(
         rf"(?P<key><(?:[\w.-]{{1,64}}:)?{name}(?:[ \t][^<>]{{0,256}})?>)"
         r"(?P<value>(?:<!\[CDATA\[)?[^<>]+(?:\]>)?)(?=</)",
@@ -186,8 +186,8 @@ def named(own: Sequence[str]) -> Named:
     # in several lines and with a type between too, and as YAML has them.
     pairs = re.compile(
         rf"(?P<key>(?:(?:\(|(?<=[\[,])\[|(?<=[\[,] )\[)b?[\"']{name}[\"'],"
-        rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']?/?(?:[\w.-]{{1,64}}/){{0,8}}{name}[\"']?,?\s{{1,64}}"
-        r"(?:[\"']?type[\"']?[ \t]?[:=][ \t]?[\"']?\w{1,32}[\"']?,?\s{1,64})?[\"']?value[\"']?[ \t]?[:=])"
+        rf"|\b(?:name|key)[\"']?[ \t]?[:=][ \t]?[\"']?/?(?:[\w.-]{{1,64}}/){{0,8}}{name}{then}"
+        rf"(?:[\"']?type[\"']?[ \t]?[:=][ \t]?[\"']?\w{{1,32}}{then})?[\"']?value[\"']?[ \t]?[:=])"
         rf"[ \t]?{_PREFIX})(?P<value>{_QUOTED}|(?:(?<=[:=])|(?<=[:=] ))[^\s\"',;<>&\[\](){{}}]+)",
         _FLAGS,
     )

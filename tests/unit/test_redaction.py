@@ -292,6 +292,8 @@ HIDING_TEXTS: Final = (
     "{{'ARN': 'x', 'SecretString': '{}'}}",
     "<Cookie session={} for .example.com/>",
     "{{'Name': 'DB_PASSWORD', 'Value': '{}'}}",
+    '{{"name":"DB_PASSWORD","value":"{}"}}',
+    '{{"name":"DB_PASSWORD","type":"String","value":"{}"}}',
     "{{'name': 'DB_PASSWORD',\n                 'value': '{}'}}",
     '{{\n  "name": "DB_PASSWORD",\n  "value": "{}"\n}}',
     "{{'Name': '/shop/db/password', 'Type': 'SecureString', 'Value': '{}'}}",
