@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http.client import responses
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from otel_distro.analyzer.elastic_address import Address
+from otel_distro.analyzer.elastic_client import SIZE
 
 _MEND_ADDRESS: Final = "start it or give another address"
 _MEND_TLS: Final = "give its authority as ca_certs, or http:// where it has no certificate"
@@ -28,7 +31,7 @@ def sentence(error: Exception, address: Address, index: str) -> str:
         (es.AuthorizationException, lambda e: f"{name} may not do this with {index} at {url}: {_explained(e)}"),
         (es.NotFoundError, lambda e: _not_found(e, url, index)),
         (es.UnsupportedProductError, lambda _: f"what answers at {url} is no Elasticsearch; give another address"),
-        (es.ApiError, lambda e: f"{url} refuses what is asked of {index} ({e.meta.status}): {_explained(e)}"),
+        (es.ApiError, lambda e: _refused(e, url, index)),
         (Exception, lambda e: f"what answers at {url} is no Elasticsearch ({_reason(e)}); give another address"),
     )
     return next(say(error) for kind, say in known if isinstance(error, kind))
@@ -55,6 +58,15 @@ def _not_found(error: Any, url: str, index: str) -> str:
     return f"{url} does not know what is asked ({_explained(error)}); is it an Elasticsearch of version 8.12 or newer?"
 
 
+def _refused(error: Any, url: str, index: str) -> str:
+    status = error.meta.status
+    if 300 <= status < 400:
+        parts = urlsplit(error.meta.headers.get("location") or "")
+        elsewhere = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "another path"
+        return f"{url} sends on to {elsewhere} ({status}); give the address of an Elasticsearch itself"
+    return f"{url} refuses what is asked of {index} ({status}): {_explained(error)}"
+
+
 def who(address: Address) -> str:
     """Return by what credentials Elasticsearch is asked, without what is secret in them."""
     if address.api_key is not None:
@@ -70,10 +82,19 @@ def _detail(error: Any) -> dict[str, Any]:
 
 
 def _explained(error: Any) -> str:
-    """Return the server's own reason: of its first root cause, where there is one."""
+    """Return the server's own reason: of its first root cause, where there is one; else what its status means."""
     detail = _detail(error)
     causes = detail.get("root_cause") or [detail]
-    return _short(str(causes[0].get("reason") or detail.get("reason") or error.body or error.message))
+    said = causes[0].get("reason") or detail.get("reason") or _whole(error.body)
+    return _short(str(said)) or responses.get(error.meta.status, "no reason given")
+
+
+def _whole(body: Any) -> Any:
+    """Return what there is of an answer that has no reason in its usual place."""
+    if not isinstance(body, dict):
+        return body or ""
+    kept = {name: value for name, value in body.items() if name != SIZE}
+    return kept.get("error") or kept or ""
 
 
 def _reason(error: Exception) -> str:

@@ -14,8 +14,8 @@ from otel_distro.analyzer.elastic_errors import partial, sentence
 ADDRESS = Address("http://es:9200")
 
 
-def _sentence(kind: type[ApiError], status: int, body: Any) -> str:
-    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.1, NodeConfig("http", "es", 9200))
+def _sentence(kind: type[ApiError], status: int, body: Any, **headers: str) -> str:
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(headers), 0.1, NodeConfig("http", "es", 9200))
     return sentence(kind("message", meta, body), ADDRESS, "python-app-*")
 
 
@@ -52,3 +52,29 @@ def test_what_the_server_says_is_cut() -> None:
     text = _sentence(ApiError, 400, body)
     assert "line break xxx" in text
     assert len(text) < 450
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://me:hidden@login.internal:8443/?next=hidden", "https://login.internal:8443"),
+        ("/app/hidden", "another path"),
+        ("", "another path"),
+    ],
+)
+def test_a_redirection_says_where_it_leads_and_nothing_secret_of_it(location: str, told: str) -> None:
+    said = f"http://es:9200 sends on to {told} (302); give the address of an Elasticsearch itself"
+    assert _sentence(ApiError, 302, "", location=location) == said
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "Bad Gateway"),
+        ({"error": "no upstream", "_size_in_bytes": 23}, "no upstream"),
+        ({"detail": "x", "_size_in_bytes": 14}, "{'detail': 'x'}"),
+        ({"_size_in_bytes": 2}, "Bad Gateway"),
+    ],
+)
+def test_an_answer_without_a_reason_is_told_as_it_is_or_by_its_status(body: Any, reason: str) -> None:
+    assert _sentence(ApiError, 502, body) == f"http://es:9200 refuses what is asked of python-app-* (502): {reason}"
