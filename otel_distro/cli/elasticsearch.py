@@ -15,6 +15,7 @@ from otel_distro.analyzer.elastic_rights import check_rights
 from otel_distro.analyzer.elastic_setup import install
 from otel_distro.analyzer.elastic_template import REJECTED, check_prefix, templates
 from otel_distro.analyzer.taken import records
+from otel_distro.cli import folder
 from otel_distro.cli.where import address_of, credentials
 from otel_distro.errors import InputError
 from otel_distro.settings import Settings
@@ -94,7 +95,7 @@ def check(
     metavar="DIR",
     default="storage/taken",
     show_default=True,
-    type=click.Path(path_type=Path),
+    callback=folder.named,
     help="The folder `taken` in the Collector's STORAGE_DIR.",
 )
 @click.option(
@@ -157,7 +158,8 @@ def _refuse_bad(settings: Settings, **options: int | None) -> None:
 def _address(
     url: str | None, settings: Settings, api_key: str | None, user: str | None, ca_certs: str | None
 ) -> Address:
-    return address_of(url or settings.elasticsearch_url or DEFAULT_HOST, settings, api_key, user, ca_certs)
+    at = settings.elasticsearch_url or DEFAULT_HOST if url is None else url
+    return address_of(at, settings, api_key, user, ca_certs)
 
 
 def _prefix(given: str | None, settings: Settings) -> str:

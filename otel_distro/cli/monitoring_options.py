@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from otel_distro.cli import folder
 from otel_distro.monitoring.parameters import LANGUAGES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,7 +41,7 @@ _OPTIONS: Final = (
         help="What is fast: a bucket's bound of http_request_duration_seconds.",
     ),
     click.option("--lang", default="en", show_default=True, metavar="|".join(LANGUAGES), help="Language of all texts."),
-    click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the files."),
+    click.option("--out", callback=folder.named, required=True, metavar="DIR", help="Folder for the files."),
 )
 
 

@@ -149,6 +149,8 @@ def test_a_check_says_that_a_server_without_security_takes_logs_from_everybody(
         (["check", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
         (["refused", "--url", "127.0.0.1:1"], "no Elasticsearch can be reached at http://127.0.0.1:1"),
         (["refused", "--hours", "0"], "Invalid value for '--hours'"),
+        (["check", "--url", ""], "'' names no Elasticsearch; give host:port or a URL"),
+        (["refused", "--taken", "", "--url", "127.0.0.1:1"], "--taken '' names no folder"),
         (["check", "--index-prefix", ""], "index prefix '' cannot name an index"),
         (["refused", "--index-prefix", "a*"], "index prefix 'a*' cannot name an index"),
     ],

@@ -33,18 +33,24 @@ def test_it_writes_rules_alerts_and_runbook_of_a_service_and_names_each_file(
         (["--latency-seconds", "0.3"], "latency threshold 0.3 cannot be used; it must be a bucket's bound: 0.005,"),
         (["--service", 'a"b'], "service 'a\"b' cannot be used"),
         (["--lang", "fr"], "language 'fr' is not known; it must be one of en, zh"),
+        (["--out", ""], "--out '' names no folder; give one, or . for this one"),
         (["--out", "/dev/null/x"], "folder '/dev/null/x' cannot be written: Not a directory"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it_and_code_2(
-    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     assert run(["rules", "--out", str(out), *arguments]) == BAD_INPUT
     shown = capsys.readouterr()
     assert said in shown.err
     assert shown.err.count("\n") == 1
-    assert not out.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
