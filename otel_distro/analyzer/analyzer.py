@@ -134,7 +134,8 @@ class LogAnalyzer:
         followed through rotation; from Elasticsearch a document counts that is searchable 30 s after a newer one.
         """
         if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last <= _MOST_DOCUMENTS:
-            raise InputError(f"last={last!r} is no number of documents; give a whole number from 0")
+            wanted = f"a whole number from 0 to {_MOST_DOCUMENTS}"
+            raise InputError(f"last={last!r} is no number of documents; give {wanted}")
         return self._store.follow((("level", ERROR_LEVELS),) if errors else (), last)
 
     def extent(self) -> str:
@@ -186,7 +187,7 @@ def _hour_count(hour: datetime, count: Count) -> HourCount:
 
 def _checked_size(size: int) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _MOST_DOCUMENTS:
-        raise InputError(f"size={size!r} is no number of results; give a whole number from 1")
+        raise InputError(f"size={size!r} is no number of results; give a whole number from 1 to {_MOST_DOCUMENTS}")
     return size
 
 

@@ -146,7 +146,15 @@ def test_a_size_that_is_no_number_of_results_is_refused(size: Any) -> None:
     for ask in (_analyzer(Ledger()).search_errors, _analyzer(Ledger()).top_errors):
         with pytest.raises(InputError) as caught:
             ask(1, size)
-        assert f"size={size!r}" in str(caught.value)
+        told = f"size={size!r} is no number of results; give a whole number from 1 to 1000000000"
+        assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("last", [-1, 1.5, True, "5", 10**12])
+def test_a_number_of_old_documents_that_is_none_is_refused_with_both_limits(last: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        _analyzer(Ledger()).follow(last)
+    assert str(caught.value) == f"last={last!r} is no number of documents; give a whole number from 0 to 1000000000"
 
 
 @pytest.mark.parametrize("value", ["", "  ", None, 1.5, True, b"u", "\udcff"])
