@@ -70,6 +70,7 @@ class Objectives:
     response_seconds: float = 2.0
     """The 95th percentile of the durations that is too slow."""
     requests_per_second: float = 1.0
+    """So few are too few."""
     payment_failure_share: float = 0.2
     revenue_pause: int = 30 * MINUTE
     page_seconds: float = 5.0
@@ -88,6 +89,7 @@ class Objectives:
         _check("latency objective", self.latency, _is_objective, _OBJECTIVE_RANGE)
         bounds = ", ".join(f"{bound:g}" for bound in DURATION_BUCKETS)
         _check("latency threshold", self.latency_seconds, DURATION_BUCKETS.__contains__, f"a bucket's bound: {bounds}")
+        _check("least request rate", self.requests_per_second, _is_rate, "a number above 0")
 
     @property
     def availability_budget(self) -> float:
@@ -105,6 +107,10 @@ _OBJECTIVE_RANGE: Final = f"a percentage from {LEAST_OBJECTIVE:g} to {MOST_OBJEC
 
 def _is_objective(percent: float) -> bool:
     return math.isfinite(percent) and LEAST_OBJECTIVE <= percent <= MOST_OBJECTIVE
+
+
+def _is_rate(per_second: float) -> bool:
+    return 0 < per_second < math.inf
 
 
 def _check(name: str, value: float, fits: Callable[[float], bool], wanted: str) -> None:

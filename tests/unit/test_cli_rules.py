@@ -31,6 +31,9 @@ def test_it_writes_rules_alerts_and_runbook_of_a_service_and_names_each_file(
         (["--objective", "much"], "'much' is not a valid float"),
         (["--latency-objective", "1"], "latency objective 1 cannot be used"),
         (["--latency-seconds", "0.3"], "latency threshold 0.3 cannot be used; it must be a bucket's bound: 0.005,"),
+        (["--requests-per-second", "0"], "least request rate 0 cannot be used; it must be a number above 0"),
+        (["--requests-per-second", "inf"], "least request rate inf cannot be used"),
+        (["--requests-per-second", "nan"], "least request rate nan cannot be used"),
         (["--service", 'a"b'], "service 'a\"b' cannot be used"),
         (["--lang", "fr"], "language 'fr' is not known; it must be one of en, zh"),
         (["--out", ""], "--out '' names no folder; give one, or . for this one"),
@@ -51,6 +54,13 @@ def test_bad_input_is_one_line_that_names_it_and_code_2(
     assert said in shown.err
     assert shown.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_least_request_rate_is_what_the_alert_compares_with_and_tells(tmp_path: Path) -> None:
+    assert run(["rules", "--requests-per-second", "0.05", "--out", str(tmp_path)]) == 0
+    (alert,) = (tmp_path / "alerts" / "requests.yml").read_text().split("- alert: ")[3:]
+    assert " < 0.05\n" in alert
+    assert "under 0.05 request(s) a second" in alert
 
 
 def test_a_missing_folder_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

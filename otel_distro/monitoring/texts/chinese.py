@@ -57,7 +57,10 @@ SERVICE: Final = {
             "服务挂起或反复重启",
             "正处于清闲时段：那么这个下限对该服务太高",
         ),
-        mend=("从外部发一个请求并跟踪它：在哪里中断？", "若指标页消失，重启服务；若这是正常的夜间流量，调低下限。"),
+        mend=(
+            "从外部发一个请求并跟踪它：在哪里中断？",
+            "若指标页消失，重启服务；若这是正常的夜间流量，调低下限（`otel-distro rules --requests-per-second`）。",
+        ),
     ),
     "AvailabilityBudgetBurning": Text(
         summary="{job}：失败的请求消耗错误预算的速度超过 30 天所允许的 {factor} 倍",

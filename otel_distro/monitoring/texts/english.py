@@ -69,7 +69,7 @@ SERVICE: Final = {
         ),
         mend=(
             "Send a request from outside and follow it: where does it end?",
-            "Restart the service if its page is gone; lower the limit if this is its normal night.",
+            "Restart the service if its page is gone; lower the limit (`otel-distro rules --requests-per-second`) if this is its normal night.",
         ),
     ),
     "AvailabilityBudgetBurning": Text(
