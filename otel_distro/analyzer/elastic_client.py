@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any, Final
 
 import orjson
@@ -31,12 +32,19 @@ def open_client(address: Address) -> Any:
     return Elasticsearch(
         address.url,
         api_key=address.api_key,
-        basic_auth=address.basic_auth,
+        basic_auth=_basic(address.basic_auth),
         request_timeout=address.timeout,
         retry_on_timeout=False,
         serializers={serializer.mimetype: serializer},
         **options,
     )
+
+
+def _basic(name_and_password: tuple[str, str] | None) -> str | None:
+    """Return a name and a password as they are sent, in UTF-8: the client itself would take ASCII alone."""
+    if name_and_password is None:
+        return None
+    return b64encode(":".join(name_and_password).encode("utf-8", "surrogateescape")).decode("ascii")
 
 
 def fitting(documents: int, size: int, most: int) -> int:

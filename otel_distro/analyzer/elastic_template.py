@@ -85,7 +85,8 @@ def templates(prefix: str = PREFIX, *, replicas: int | None = None, shards: int 
 
 def check_prefix(prefix: str) -> None:
     """Raise InputError for a prefix that no index may have."""
-    if not prefix or prefix != prefix.lower() or prefix[0] in "-_+." or set(prefix) & set('\\/*?"<>| ,#:\t\n'):
+    usable = prefix.isprintable() and prefix == prefix.lower() and not set(prefix) & set('\\/*?"<>| ,#:')
+    if not prefix or not usable or prefix[0] in "-_+.":
         raise InputError(f"index prefix {prefix!r} cannot name an index; use small letters, digits, - and _")
 
 

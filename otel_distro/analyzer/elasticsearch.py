@@ -33,7 +33,7 @@ class ElasticsearchStore:
     """
 
     def __init__(self, address: Address, index: str) -> None:
-        if not isinstance(index, str) or not index.strip():
+        if not isinstance(index, str) or not index.strip() or not index.isprintable():
             raise InputError(f"index={index!r} names no index; give a pattern as in 'python-app-*'")
         self._session = Session(address, index)
         self._skipped = 0

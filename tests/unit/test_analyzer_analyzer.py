@@ -181,6 +181,8 @@ def test_what_is_for_elasticsearch_is_checked_when_the_analyzer_is_made() -> Non
     for arguments in (
         {"index": ""},
         {"index": None},
+        {"index": "a\udcff"},
+        {"index": "a\n"},
         {"api_key": ""},
         {"basic_auth": "ann:secret"},
         {"ca_certs": "no"},

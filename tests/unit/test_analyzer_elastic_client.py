@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from base64 import b64decode
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from elasticsearch import SerializationError
@@ -41,6 +44,31 @@ def test_a_document_nested_deeper_than_python_goes_leaves_the_others_readable() 
         readable = None
     hits = SizedSerializer().loads(_answer(deep))["hits"]["hits"]
     assert [hit["_source"] for hit in hits] == [readable, {"a": 1}]
+
+
+def test_a_password_outside_of_ascii_is_sent_in_utf_8_and_bytes_of_another_locale_as_they_were_typed() -> None:
+    sent = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(b64decode(self.headers["Authorization"].removeprefix("Basic ")))
+            self.send_response(200)
+            self.send_header("X-Elastic-Product", "Elasticsearch")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        for password in ("pässwörd:商", "p\udce4ss"):
+            with open_client(Address.of(f"127.0.0.1:{server.server_port}", basic_auth=("ann", password))) as client:
+                client.info()
+        server.shutdown()
+    assert sent == ["ann:pässwörd:商".encode(), b"ann:p\xe4ss"]
 
 
 def test_without_the_client_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

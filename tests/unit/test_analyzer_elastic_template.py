@@ -41,7 +41,8 @@ def test_rejected_records_lie_outside_of_the_pattern_of_the_logs() -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "Shop", "-shop", "_x", "+x", ".x", "a b", "a/b", "a*", "a,b", "a:b", "a#", 'a"']
+    "prefix",
+    ["", "Shop", "-shop", "_x", "+x", ".x", "a b", "a/b", "a*", "a,b", "a:b", "a#", 'a"', "a\n", "a\x01", "a\udcff"],
 )
 def test_a_prefix_that_no_index_may_have_is_refused(prefix: str) -> None:
     with pytest.raises(InputError) as caught:
