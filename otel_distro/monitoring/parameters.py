@@ -40,6 +40,8 @@ class Parameters:
             )
         if self.language not in LANGUAGES:
             raise InputError(f"language {self.language!r} is not known; it must be one of {', '.join(LANGUAGES)}")
+        if not self.runbook.strip() or not self.runbook.isprintable():
+            raise InputError(f"runbook {self.runbook!r} cannot be used; give the URL where it can be read, in one line")
 
     @property
     def job(self) -> str:
