@@ -31,7 +31,11 @@ _KINDS: Final[dict[str, tuple[Any, str, Any]]] = {
     "/v1/logs": (ExportLogsServiceRequest, "resource_logs", logs_pb2.ExportLogsServiceResponse),
 }
 _LISTS: Final = {"resource_metrics": "metrics", "resource_spans": "spans", "resource_logs": "logs"}
-_HEADERS: Final = {"429": {"Retry-After": "1"}, "308": {"Location": "https://me:secret@elsewhere:4318/v1/traces"}}
+_HEADERS: Final = {
+    "200": {"Content-Type": "text/html; charset=utf-8"},
+    "429": {"Retry-After": "1"},
+    "308": {"Location": "https://me:secret@elsewhere:4318/v1/traces"},
+}
 
 
 class Kept:
@@ -55,8 +59,8 @@ class Receiver(Kept):
     """Accepts every export over HTTP.
 
     Modes of misbehaving, in none of which anything is kept: `hang` reads and never answers, `drip` answers a byte now
-    and then, `close` hangs up, `garbage` answers what is no HTTP, a number is the status, `429` with `Retry-After`,
-    `308` with `Location`.
+    and then, `close` hangs up, `garbage` answers what is no HTTP, a number is the status, `200` of a page of HTML,
+    `429` with `Retry-After`, `308` with `Location`.
     Kept is what comes in `slow` (answers after 0.2 s), `nonsense` (200, and a body that is none), and but for the first
     item of each request in `partial`.
     """

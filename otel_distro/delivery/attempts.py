@@ -12,7 +12,7 @@ from importlib import import_module
 from time import monotonic
 from typing import Any, Final
 
-from otel_distro.delivery.reasons import Reasons, elsewhere, place_of, unusable
+from otel_distro.delivery.reasons import Reasons, elsewhere, is_page, place_of, unusable
 
 # HTTP statuses after which the same request may be sent again. Source: OTLP specification, "Retryable Response Codes".
 _AGAIN: Final = frozenset((429, 502, 503, 504))
@@ -28,7 +28,8 @@ _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points
 class Attempt:
     """What came of a request: `again` says that the same one may be sent once more, `rejected` counts items.
 
-    `spoilt` counts those that were not in it, as they cannot be encoded, and `of_spoilt` says why.
+    `spoilt` counts those that were not in it, as they cannot be encoded, and `of_spoilt` says why. `page` says that the
+    answer is a page of HTML, which no receiver gives.
     """
 
     delivered: bool
@@ -37,6 +38,7 @@ class Attempt:
     rejected: int = 0
     spoilt: int = 0
     of_spoilt: str = ""
+    page: bool = False
 
 
 class Attempts:
@@ -106,7 +108,7 @@ class Attempts:
             return Attempt(False, self.reasons.of(result.error), again=True)
         if 200 <= status < 300:
             rejected, why = self._rejected(result)
-            return Attempt(True, why, rejected=rejected)
+            return Attempt(True, why, rejected=rejected, page=is_page(result))
         # Nobody follows a redirection, and the exporter takes it for a success.
         why = f"{status} {result.reason or ''}" + (elsewhere(result) if 300 <= status < 400 else "")
         return Attempt(False, self.reasons.short(why), again=status in _AGAIN)

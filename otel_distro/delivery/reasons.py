@@ -104,6 +104,15 @@ def elsewhere(result: Any) -> str:
     return f" to {parts.scheme}://{_place(parts.netloc)}: give that as the endpoint" if parts.netloc else ""
 
 
+def is_page(result: Any) -> bool:
+    """Say whether an answer is a page of HTML, as of a web server that has one for each path."""
+    try:
+        kind = result.headers().get("Content-Type") or ""
+    except Exception:  # noqa: BLE001 -- a server may answer anything
+        return False
+    return str(kind).lower().startswith("text/html")
+
+
 def place_of(endpoint: Any) -> str:
     """Return host and port of an endpoint alone."""
     return _place(_parts(endpoint).netloc)

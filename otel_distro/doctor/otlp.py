@@ -32,6 +32,7 @@ _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for s
 _OTHER_WORDS: Final = ("BadStatusLine", "RemoteDisconnected")  # of Python's HTTP client
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of requests, by which OTLP goes over HTTPS: whom to trust where the exporter has nobody of its own."""
+_UNUSABLE: Final = re.compile("the endpoint is no URL|the endpoint or a header cannot be used")
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 
 
@@ -80,14 +81,21 @@ def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mappi
             exporter.shutdown()
     place = f"{attempts.endpoint} by {protocol}"
     if attempt.delivered:
-        return Finding(name, OK, f"{place} takes {signal}")
+        return _taken(name, signal, place, attempt, _variable("ENDPOINT", signal, environment))
     code = _CODE.match(attempt.why)
     status = WARNING if code and code[1] in _EMPTY else FAULT
-    why, own_mend = parted(attempt.why) if attempt.why.startswith("the endpoint is no URL") else (attempt.why, "")
+    why, own_mend = parted(attempt.why) if _UNUSABLE.search(attempt.why) else (attempt.why, "")
     told = _LONG_WAY.sub("", why).removesuffix(_ELSEWHERE)
     found = f"{place}: {told}"
     mend = own_mend or _mend(code[1] if code else "", why, signal, protocol, attempts.endpoint, environment)
     return Finding(name, status, found, mend)
+
+
+def _taken(name: str, signal: str, place: str, attempt: Attempt, variable: str) -> Finding:
+    if attempt.page:
+        found = f"{place}: a page of HTML comes back: it is no receiver, and what is sent there is lost"
+        return Finding(name, FAULT, found, f"name the receiver ({variable})")
+    return Finding(name, OK, f"{place} takes {signal}")
 
 
 def _files_are_there(signal: str, environment: Mapping[str, str]) -> None:

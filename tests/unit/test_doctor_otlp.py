@@ -30,6 +30,7 @@ def found(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[Finding]:
     [
         ("ok", "ok", ""),
         ("nonsense", "ok", ""),
+        ("200", "fault", "name the receiver (OTEL_EXPORTER_OTLP_ENDPOINT)"),
         ("400", "warning", "maybe only requests without anything in them are refused"),
         ("401", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
         ("403", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
@@ -110,6 +111,15 @@ def test_an_endpoint_where_nobody_is_has_the_likeliest_mend(
     (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint.format(port=free_port()))
     assert (finding.status, said in finding.found) == ("fault", True)
     assert finding.mend.startswith(mend), finding
+
+
+def test_a_header_that_cannot_be_sent_is_told_with_its_own_mend_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as receiver:
+        at = receiver.endpoint
+        (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=at, OTEL_EXPORTER_OTLP_HEADERS="a=hidden%E5%95%86")
+    assert (finding.status, "hidden" in str(finding)) == ("fault", False)
+    assert finding.found.endswith(": the endpoint or a header cannot be used")
+    assert finding.mend == "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
 
 
 def test_nobody_at_an_endpoint_of_grpc_is_said_in_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
