@@ -33,6 +33,7 @@ _OTHER_WORDS: Final = ("BadStatusLine", "RemoteDisconnected")  # of Python's HTT
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of requests, by which OTLP goes over HTTPS: whom to trust where the exporter has nobody of its own."""
 _UNUSABLE: Final = re.compile("the endpoint is no URL|the endpoint or a header cannot be used")
+_PROXY: Final = "let the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY take it, or name the receiver's host in NO_PROXY"
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 
 
@@ -87,6 +88,7 @@ def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mappi
     why, own_mend = parted(attempt.why) if _UNUSABLE.search(attempt.why) else (attempt.why, "")
     told = _LONG_WAY.sub("", why).removesuffix(_ELSEWHERE)
     found = f"{place}: {told}"
+    own_mend = own_mend or (_PROXY if "proxy" in why.lower() else "")
     mend = own_mend or _mend(code[1] if code else "", why, signal, protocol, attempts.endpoint, environment)
     return Finding(name, status, found, mend)
 

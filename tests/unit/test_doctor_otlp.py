@@ -122,6 +122,23 @@ def test_a_header_that_cannot_be_sent_is_told_with_its_own_mend_alone(monkeypatc
     assert finding.mend == "look at OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS"
 
 
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://127.0.0.1:{port}", "by the proxy: Connection refused"),
+        ("socks5://127.0.0.1:{port}", "is of SOCKS: install requests[socks]"),
+        ("nonsense://", "is no URL"),
+    ],
+)
+def test_what_a_proxy_keeps_from_the_receiver_leads_to_the_variables_of_proxies(
+    proxy: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = proxy.format(port=free_port())
+    (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT="http://collector.example:4318", ALL_PROXY=proxy)
+    assert (finding.status, said in finding.found) == ("fault", True), finding
+    assert finding.mend.endswith("or name the receiver's host in NO_PROXY")
+
+
 def test_nobody_at_an_endpoint_of_grpc_is_said_in_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     place = f"127.0.0.1:{free_port()}"
     (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{place}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
