@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from otel_distro.variables import VARIABLES
 
 NAME: Final = "variables"
 OWN: Final = ("OTEL_DISTRO_", "OTEL_EXPORTER_PROMETHEUS_")
+_HEADERS: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?HEADERS")
 _KNOWN: Final = tuple(variable.name for variable in VARIABLES)
 _SURE: Final = 0.92
 """How like a known name another one is that is taken for a slip: other packages have variables of their own."""
@@ -35,6 +37,7 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     unknown = sorted(name for name in environment if name.startswith(OWN) and name not in _KNOWN)
     wrong = "is no variable of this package: it is ignored"
     found += [Finding(NAME, FAULT, f"{name} {wrong}", _near(name)) for name in unknown]
+    found += _headers(environment)
     found += _slips(environment)
     told = {problem.partition("=")[0] for problem in settings.problems}
     found += _quoted({name: text for name, text in environment.items() if name not in told})
@@ -42,6 +45,21 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
         given = [name for name in _KNOWN if environment.get(name, "").strip()]
         found.append(Finding(NAME, OK, f"{len(given)} set that this package reads, none wrong"))
     return found
+
+
+def _headers(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a fault for each header of OTLP that an exporter leaves out, as it is not written as it has to be."""
+    from opentelemetry.util.re import parse_env_headers
+
+    for name, text in sorted(environment.items()):
+        if not _HEADERS.fullmatch(name):
+            continue
+        for number, part in enumerate(text.split(","), start=1):
+            if part.strip() and not parse_env_headers(part.strip(), liberal=True):
+                found = f"header {number} in {name} is not name=value: it is not sent"
+                yield Finding(
+                    NAME, FAULT, found, "write it so, with %2C for a comma in a value and %3B for a semicolon"
+                )
 
 
 def _slips(environment: Mapping[str, str]) -> Iterator[Finding]:

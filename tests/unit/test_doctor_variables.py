@@ -37,6 +37,13 @@ def test_a_name_that_is_nearly_one_of_opentelemetrys_is_a_warning() -> None:
     assert (slip.status, slip.mend) == ("warning", "is OTEL_EXPORTER_OTLP_ENDPOINT meant?")
 
 
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS"])
+def test_a_header_that_no_exporter_sends_is_a_fault_without_its_value(name: str) -> None:
+    (fault,) = found(**{name: "a=b, x=Basic YWJj==,,Authorization: Bearer hidden"})
+    assert (fault.status, fault.found) == ("fault", f"header 4 in {name} is not name=value: it is not sent")
+    assert "hidden" not in str(fault)
+
+
 def test_names_of_opentelemetry_and_of_other_packages_are_no_slips() -> None:
     theirs = ("OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "OTEL_INSTRUMENTATION_GENAI_X")
     assert [each.status for each in found(**dict.fromkeys(theirs, "1"))] == ["ok"]
