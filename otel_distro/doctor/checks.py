@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from otel_distro.doctor import interpreter, opentelemetry, start, variables
 from otel_distro.doctor.model import Check
 from otel_distro.settings import Settings
+
+_PORT: Final = "OTEL_EXPORTER_PROMETHEUS_PORT"
 
 
 def checks() -> Iterator[Check]:
@@ -58,6 +61,10 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check
         yield Check(page.ACCESS, lambda: page.look_at_access(settings))
         yield Check(shared_folder.NAME, lambda: shared_folder.look(settings))
         yield Check(page.NAME, lambda: page.look(settings), remote=True, late=page.LATE)
+    elif environment.get(_PORT, "").strip():
+        from otel_distro.doctor import page
+
+        yield Check(page.NAME, lambda: page.unasked(settings, _PORT))
     from otel_distro.doctor import otlp
 
     yield from otlp.checks(settings, Settings.written("OTEL_EXPORTER_OTLP_", *otlp.BUNDLES))

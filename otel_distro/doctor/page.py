@@ -43,6 +43,12 @@ def look(settings: Settings) -> list[Finding]:
     return [Finding(NAME, OK, f"{place} is free" if settings.prometheus_port else f"{place} takes a free port")]
 
 
+def unasked(settings: Settings, variable: str) -> list[Finding]:
+    """Return that the page's variable has no force, as metrics go elsewhere; `start_metrics_server` has its own."""
+    found = f"there is none, though {variable} is set: OTEL_METRICS_EXPORTER={','.join(settings.metrics_exporters)}"
+    return [Finding(NAME, WARNING, found, f"add prometheus to that list, or unset {variable}")]
+
+
 def look_at_access(settings: Settings) -> list[Finding]:
     """Return who may read the page, or which of the files that say so cannot be used."""
     try:

@@ -6,7 +6,9 @@ import os
 
 import pytest
 
+from otel_distro.doctor import page
 from otel_distro.doctor.checks import checks
+from otel_distro.settings import Settings
 from tests.support import free_port
 
 ALWAYS = ["variables", "start", "python", "opentelemetry"]
@@ -39,6 +41,17 @@ def test_each_signal_that_is_sent_and_the_log_file_are_looked_at(monkeypatch: py
         OTEL_DISTRO_LOG_FILE="x.log",
     )
     assert found == [*ALWAYS, "instrumentations", "log-file", "otlp-traces", "otlp-metrics"]
+
+
+def test_a_port_for_a_page_that_nobody_asks_for_is_a_warning_with_the_list_that_lacks_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = {"OTEL_EXPORTER_PROMETHEUS_PORT": "8000"}
+    assert names(monkeypatch, OTEL_METRICS_EXPORTER="none", **port) == [*ALWAYS, "instrumentations", "page"]
+    (warning,) = page.unasked(Settings.from_environ({"OTEL_METRICS_EXPORTER": "otlp,console"}), *port)
+    wrong = "there is none, though OTEL_EXPORTER_PROMETHEUS_PORT is set: OTEL_METRICS_EXPORTER=otlp,console"
+    assert (warning.check, warning.status, warning.found) == ("page", "warning", wrong)
+    assert warning.mend == "add prometheus to that list, or unset OTEL_EXPORTER_PROMETHEUS_PORT"
 
 
 def test_parts_of_opentelemetry_are_looked_at_where_a_variable_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
