@@ -15,6 +15,10 @@ NAME: Final = "elasticsearch"
 LATE: Final = "look at OTEL_DISTRO_ELASTICSEARCH_URL, and at the server's load"
 _SECONDS: Final = 3.0
 _NO_INDEX: Final = 404
+_REFUSED: Final = 401
+_CREDENTIALS: Final = (
+    "give valid ones by OTEL_DISTRO_ELASTICSEARCH_API_KEY, or by OTEL_DISTRO_ELASTICSEARCH_USERNAME and _PASSWORD"
+)
 
 
 def look(settings: Settings) -> list[Finding]:
@@ -27,8 +31,10 @@ def look(settings: Settings) -> list[Finding]:
         finally:
             session.close()
     except OtelDistroError as error:
-        # Before the first log there is none.
-        none_yet = getattr(error.__cause__, "status_code", None) == _NO_INDEX
-        return [Finding(NAME, WARNING if none_yet else FAULT, *parted(str(error)))]
+        status, (wrong, mend) = getattr(error.__cause__, "status_code", None), parted(str(error))
+        if status == _REFUSED:
+            mend = _CREDENTIALS
+        # Before the first log there is no index.
+        return [Finding(NAME, WARNING if status == _NO_INDEX else FAULT, wrong, mend)]
     found = f"{address.url} has {number} ind{'ex' if number == 1 else 'ices'} of {session.index} that can be asked"
     return [Finding(NAME, OK, found)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from base64 import b64decode
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from elasticsearch import SerializationError
@@ -14,6 +12,7 @@ from elasticsearch import SerializationError
 from otel_distro.analyzer.elastic_address import Address
 from otel_distro.analyzer.elastic_client import SizedSerializer, open_client
 from otel_distro.errors import StoreError
+from tests.stranger import answering
 
 
 def _answer(source: str) -> bytes:
@@ -47,27 +46,11 @@ def test_a_document_nested_deeper_than_python_goes_leaves_the_others_readable() 
 
 
 def test_a_password_outside_of_ascii_is_sent_in_utf_8_and_bytes_of_another_locale_as_they_were_typed() -> None:
-    sent = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent.append(b64decode(self.headers["Authorization"].removeprefix("Basic ")))
-            self.send_response(200)
-            self.send_header("X-Elastic-Product", "Elasticsearch")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with answering(200, headers={"X-Elastic-Product": "Elasticsearch"}) as server:
         for password in ("pässwörd:商", "p\udce4ss"):
-            with open_client(Address.of(f"127.0.0.1:{server.server_port}", basic_auth=("ann", password))) as client:
+            with open_client(Address.of(server.place, basic_auth=("ann", password))) as client:
                 client.info()
-        server.shutdown()
+    sent = [b64decode(headers["authorization"].removeprefix("Basic ")) for headers in server.requests]
     assert sent == ["ann:pässwörd:商".encode(), b"ann:p\xe4ss"]
 
 
