@@ -30,9 +30,7 @@ def _look(path: str, file: Path) -> list[Finding]:
     try:
         kind = file.stat().st_mode
     except OSError:
-        wrong = unwritable(file.parent)
-        if not wrong and file.is_symlink():
-            wrong = unwritable(file.resolve().parent)
+        wrong = _unmakeable_by_link(file) if file.is_symlink() else unwritable(file.parent)
         return [_fault(path, f"cannot be made: {wrong}")] if wrong else [_space(path, file)]
     if stat.S_ISDIR(kind):
         return [_fault(path, "is a folder", f"name a file, not a folder ({_VARIABLE})")]
@@ -48,8 +46,14 @@ def _look(path: str, file: Path) -> list[Finding]:
     return [_space(path, file)]
 
 
+def _unmakeable_by_link(link: Path) -> str:
+    """Return why no file can be made where a link leads: a service makes no folder there."""
+    folder = link.resolve().parent
+    return unwritable(folder) if folder.exists() else f"it is a link, and there is no folder {folder}"
+
+
 def _space(path: str, file: Path) -> Finding:
-    free, files = room(file)
+    free, files = room(file.resolve())
     found = f"{path} can be written, {size_text(free)} free"
     if not free or not (files or file.exists()):
         return _fault(path, "is on a full disk", "free space on the disk")

@@ -40,6 +40,40 @@ def test_a_folder_a_pipe_and_a_place_below_a_file_are_faults(tmp_path: Path) -> 
         assert "OTEL_DISTRO_LOG_FILE" in fault.mend
 
 
+def test_of_a_link_the_folder_counts_that_it_leads_to_which_has_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    image.mkdir()
+    disk.mkdir()
+    (image / "a.log").symlink_to(disk / "a.log")
+    (image / "b.log").symlink_to(disk / "new" / "b.log")
+    (disk / "c.log").symlink_to(image / "c.log")
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != image)
+    (made,) = log_file.look(str(image / "a.log"))
+    assert made.status == "ok"
+    (nowhere,) = log_file.look(str(image / "b.log"))
+    assert f"cannot be made: it is a link, and there is no folder {disk / 'new'}" in nowhere.found
+    (refused,) = log_file.look(str(disk / "c.log"))
+    assert refused.found.endswith(f"may not write to {image}")
+
+
+def test_a_pipe_that_the_process_has_open_is_well() -> None:
+    reading, writing = os.pipe()
+    try:
+        (found,) = log_file.look(f"/proc/self/fd/{writing}")
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert (found.status, found.found.endswith("is what the process has open, or a device")) == ("ok", True)
+
+
+def test_a_file_that_is_there_needs_no_room_for_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_file, "room", lambda _: Room(10**9, False))
+    (tmp_path / "a.log").touch()
+    assert log_file.look(str(tmp_path / "a.log"))[0].status == "ok"
+
+
 def test_a_file_that_this_user_may_not_open_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
