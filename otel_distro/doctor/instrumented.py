@@ -47,9 +47,9 @@ def _unknown(off: tuple[str, ...]) -> Iterator[Finding]:
 
 def _others(loaded: list[str], skipped: list[tuple[str, Any]]) -> Iterator[Finding]:
     for name, conflict in skipped:
-        asked = conflict.required or " or ".join(map(str, conflict.required_any))
+        asked = " or ".join(map(_plain, [conflict.required] if conflict.required else conflict.required_any))
         there = conflict.found or ", ".join(conflict.found_any)
-        found = f"{name} is left out: it is made for {_plain(asked)}, and here is {there}"
+        found = f"{name} is left out: it is made for {asked}, and here is {there}"
         yield Finding(NAME, WARNING, found, f"install a version of either that fits the other, or leave {name} out")
     if not skipped:
         yield Finding(NAME, OK, f"in force: {', '.join(sorted(loaded)) or 'none'}")

@@ -25,6 +25,21 @@ def test_flask_that_is_switched_off_is_a_warning(off: str) -> None:
     assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS has" in flask.found
 
 
+def test_where_all_are_switched_off_none_is_in_force() -> None:
+    *_, others = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}))
+    assert (others.status, others.found) == ("ok", "in force: none")
+
+
+def test_one_that_fits_none_of_its_libraries_is_named_with_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [f'{name}>=99; extra == "instruments-any"' for name in ("click", "werkzeug")]
+    tool = SimpleNamespace(name="tool", dist=SimpleNamespace(requires=wanted))
+    monkeypatch.setattr(instrumented, "entry_points", lambda _: [tool])
+    *_, left_out = instrumented.look(Settings.from_environ({}))
+    there = r"click \d\S+, werkzeug \d\S+"
+    said = rf"tool is left out: it is made for click>=99 or werkzeug>=99, and here is {there}"
+    assert (left_out.status, bool(re.fullmatch(said, left_out.found))) == ("warning", True), left_out
+
+
 @pytest.mark.parametrize(("off", "mend"), [("Flask", "is flask meant?"), ("nothing", "take it out of that list")])
 def test_a_name_to_leave_out_that_is_none_is_a_warning(off: str, mend: str) -> None:
     *_, unknown, _ = instrumented.look(Settings.from_environ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": off}))
