@@ -47,6 +47,12 @@ def test_no_line_is_wider_than_the_terminal_and_none_steers_it(found: str, mend:
         assert line.isprintable() or not any(ord(character) < 32 for character in line)
 
 
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), st.integers(20, 40))
+def test_no_letter_of_a_finding_is_lost_where_its_words_are_parted(found: str, columns: int) -> None:
+    told = "".join(doctor.lines(Finding("check", "warning", found, "mend"), columns))
+    assert told.replace(" ", "") == f"warningcheck:{found}->mend".replace(" ", "")
+
+
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("warning", 0), ("fault", 1)])
 def test_the_code_is_1_for_a_fault_alone_and_the_last_line_counts(
     status: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

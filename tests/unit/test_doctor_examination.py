@@ -72,6 +72,34 @@ def test_a_check_without_an_end_is_a_fault_in_time_and_what_is_waited_for_is_tol
     assert told[0].startswith("waiting for a, b, " if remote else "waiting for a, ")
 
 
+def test_a_check_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "_SILENT_SECONDS", 0.01)
+    for name in ("LOCAL_SECONDS", "REMOTE_SECONDS"):
+        monkeypatch.setattr(examination, name, 60.0)
+    for remote in (False, True):
+        told = threading.Event()
+
+        def late(told: threading.Event = told) -> list[Finding]:
+            told.wait(60)
+            return [Finding("a", "ok", "late")]
+
+        (found,) = examine([Check("a", late, remote)], lambda _, told=told: told.set())  # type: ignore[misc]
+        assert found.found == "late"
+
+
+def test_checks_of_this_machine_share_their_time_and_each_has_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, clock = [], [0.0]
+
+    def wait(_: object, seconds: float, __: object) -> None:
+        given.append(seconds)
+        clock[0] += 4
+
+    monkeypatch.setattr(examination, "_wait", wait)
+    monkeypatch.setattr(examination, "monotonic", lambda: clock[0])
+    list(examine([Check("a", list) for _ in range(4)], lambda _: None))
+    assert given == [examination.LOCAL_SECONDS, 2.0, 0.5, 0.5, examination.REMOTE_SECONDS]
+
+
 def test_a_password_that_came_into_the_wrong_variable_is_masked() -> None:
     wrong = Finding("a", "fault", "X='http://me:hunter2@host' is no number", "password=hunter2")
     (found,) = examine([Check("a", lambda: [wrong])], lambda _: None)

@@ -39,6 +39,23 @@ def test_a_python_without_the_package_is_named_by_itself_by_path_and_by_the_firs
     assert without_us(script(tmp_path, "#!/usr/bin/env python")) == python
 
 
+def test_on_path_only_a_file_that_can_be_executed_is_a_python(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder" / "python").mkdir(parents=True)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "python").touch(mode=0o644)
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, (tmp_path / "folder", tmp_path / "text", bare))))
+    assert without_us("python") == str(bare / "python")
+
+
+def test_a_python_beside_the_command_of_this_package_is_not_asked(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "python").symlink_to(bare / "python")
+    assert without_us(str(tmp_path / "python")) == str(tmp_path / "python")
+    (tmp_path / "otel-distro").touch()
+    assert without_us(str(tmp_path / "python")) == ""
+
+
 def test_a_python_that_has_it_by_whatever_way_is_well(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,8 @@ def test_a_free_port_is_well_and_stays_free() -> None:
         (OURS, "shop", "ok", "has this service's page already, of 3 processes"),
         (QUOTED, r'"a\b"', "ok", "has this service's page already, of 1 process"),
         (NAMELESS, "", "ok", "has this service's page already, of 1 process"),
+        (NAMELESS, "shop", "fault", "has the page of another service, 'unknown_service:python'"),
+        (b"otel_distro_processes 1\n", "shop", "fault", "has the page of another service, ''"),
         (OURS, "", "fault", "has the page of another service, 'shop'"),
         (OURS, "cart", "fault", "has the page of another service, 'shop'"),
         (b"up 1\n", "shop", "fault", "is taken by another program"),
@@ -93,6 +95,28 @@ class _Silent(WSGIRequestHandler):
         pass
 
 
+def test_who_speaks_no_http_or_no_tls_is_another_program(certificates: Certificates) -> None:
+    def greet(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"220 mail\r\n")
+            connection.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        thread = Thread(target=greet, args=(server,), daemon=True)
+        thread.start()
+        assert found(port) == ("fault", f"localhost:{port} is taken by another program")
+        thread.join(60)
+    plain = MetricsServer(lambda _: OURS, port=0)
+    try:
+        said = f"localhost:{plain.port} is taken by another program"
+        named = {"OTEL_DISTRO_PROMETHEUS_TLS_CERT_FILE": str(certificates.server.certificate)}
+        assert found(plain.port, **named) == ("fault", said)
+    finally:
+        plain.close()
+
+
 def test_an_address_that_is_not_of_this_machine_is_a_fault_that_names_the_variable() -> None:
     for host in ("192.0.2.1", "a..b"):
         (finding,) = page.look(Settings.from_environ({"OTEL_EXPORTER_PROMETHEUS_HOST": host}))
@@ -109,6 +133,10 @@ def test_who_may_read_the_page_is_told_and_a_file_that_is_none_is_a_fault(tmp_pa
     assert f"OTEL_DISTRO_PROMETHEUS_BASIC_AUTH_FILE={users} cannot be read" in fault.found.replace("'", "")
     users.write_text("me:hidden\n")
     assert page.look_at_access(named)[0].found == "open to users with a password, without TLS"
+    token = tmp_path / "token"
+    token.write_text("hidden\n")
+    both = named._replace(prometheus_bearer_token_file=str(token))
+    assert page.look_at_access(both)[0].found == "open to users with a password and holders of a token, without TLS"
 
 
 def test_a_client_certificate_that_is_asked_for_is_told(certificates: Certificates) -> None:

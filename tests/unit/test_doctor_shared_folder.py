@@ -56,6 +56,21 @@ def test_a_folder_without_locks_without_room_or_without_rights_is_a_fault(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_of_this_package_counts_before_that_of_prometheus_client(tmp_path: Path) -> None:
+    theirs = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "theirs")}
+    ours = {"OTEL_DISTRO_PROMETHEUS_DIR": str(tmp_path / "ours")}
+    for variables, name in ((theirs, "theirs"), (theirs | ours, "ours")):
+        (finding,) = shared_folder.look(Settings.from_environ(variables))
+        assert finding.found.startswith(f"{tmp_path / name} can be written, ")
+
+
+def test_a_folder_is_told_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    wrong = f"file/metrics: {tmp_path / 'file'} is no folder"
+    assert found("file/metrics").found == f"metrics are not shared between processes: {wrong}"
+
+
 def test_little_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_folder, "room", lambda _: Room(10**6, True))
     assert found(tmp_path).status == "warning"

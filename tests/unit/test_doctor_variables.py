@@ -32,6 +32,12 @@ def test_an_unknown_name_that_is_near_none_is_to_be_unset_and_its_value_is_not_t
     assert "hidden" not in str(fault)
 
 
+def test_a_mistyped_name_of_this_package_is_told_once_with_the_one_that_is_meant() -> None:
+    (file, port) = found(OTEL_EXPORTER_PROMETHEUS_PORTT="1", OTEL_DISTRO_LOG_FILES="hidden")
+    assert (file.mend, port.mend) == ("is OTEL_DISTRO_LOG_FILE meant?", "is OTEL_EXPORTER_PROMETHEUS_PORT meant?")
+    assert file.found == "OTEL_DISTRO_LOG_FILES is no variable of this package: it is ignored"
+
+
 def test_a_name_that_is_nearly_one_of_opentelemetrys_is_a_warning() -> None:
     (slip,) = found(OTEL_EXPORTER_OTLP_ENDPONT="http://localhost:4318")
     assert (slip.status, slip.mend) == ("warning", "is OTEL_EXPORTER_OTLP_ENDPOINT meant?")
@@ -57,6 +63,8 @@ def test_a_disabled_sdk_is_a_warning() -> None:
 @pytest.mark.parametrize("text", ['"shop"', "'shop'", ' "shop" ', '""'])
 def test_quotes_that_nobody_took_away_are_a_warning_without_the_value(text: str) -> None:
     (quoted,) = found(OTEL_SERVICE_NAME=text, OTEL_DISTRO_LOG_FILE='the "log"', OTEL_EXPORTER_PROMETHEUS_HOST='"')
+    (well,) = found(OTEL_SERVICE_NAME="'shop\"", OTEL_DISTRO_LOG_FILE="xx", OTEL_EXPORTER_PROMETHEUS_HOST="'x")
+    assert well.status == "ok"
     wrong = "OTEL_SERVICE_NAME has quotes around its value, which are a part of it"
     assert (quoted.status, quoted.found) == ("warning", wrong)
     (fault,) = found(OTEL_EXPORTER_PROMETHEUS_PORT=text)
