@@ -14,10 +14,15 @@ from otel_distro.cli.app import BAD_INPUT, COMMANDS, INTERRUPTED, cli, run
 from otel_distro.errors import StoreError
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--help"]) == 0
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in COMMANDS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_command_and_what_it_does(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([option]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name} {sentence}" in shown for name, (_, sentence) in COMMANDS.items())
+
+
+def test_the_codes_are_those_that_are_documented() -> None:
+    assert (BAD_INPUT, INTERRUPTED) == (2, 130)
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,15 +36,25 @@ def test_every_command_of_the_table_is_there_with_help(name: str, capsys: pytest
     assert "Usage: otel-distro " + name in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--nonsense"], ["logs"], ["logs", "nonsense"]])
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        ([], "otel-distro"),
+        (["nonsense"], "otel-distro"),
+        (["--nonsense"], "otel-distro"),
+        (["logs"], "otel-distro logs"),
+        (["logs", "nonsense"], "otel-distro logs"),
+        (["logs", "tail", "--nonsense"], "otel-distro logs tail"),
+    ],
+)
 def test_a_wrong_command_is_one_line_that_names_where_help_is(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments) == BAD_INPUT
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("otel-distro: ")
-    assert shown.err.endswith("--help\n")
+    assert shown.err.endswith(f"; see {where} --help\n")
     assert shown.err.count("\n") == 1
 
 
@@ -49,6 +64,7 @@ def test_a_wrong_command_is_one_line_that_names_where_help_is(
         (StoreError("no such\nfile \x1b[31m"), BAD_INPUT, "otel-distro: no such file\n"),
         (OSError(28, "No space left on device"), BAD_INPUT, "otel-distro: [Errno 28] No space left on device\n"),
         (KeyboardInterrupt(), INTERRUPTED, ""),
+        (click.Abort(), INTERRUPTED, ""),
         (BrokenPipeError(), 0, ""),
     ],
 )

@@ -35,6 +35,7 @@ def found(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[Finding]:
         ("401", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
         ("403", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
         ("404", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT: nobody takes traces there"),
+        ("405", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT: nobody takes traces there"),
         ("308", "fault", "give that as the endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)"),
         ("503", "fault", "look at the log of the receiver"),
         ("garbage", "fault", "it may not speak http/protobuf"),
@@ -58,7 +59,9 @@ def test_each_answer_over_http_has_its_status_and_mend(
         ("ok", "ok", ""),
         ("invalid_argument", "warning", "maybe only"),
         ("permission_denied", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        ("unauthenticated", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
         ("unimplemented", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("not_found", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("unavailable", "fault", "start the receiver, or name another one"),
     ],
 )
@@ -165,6 +168,28 @@ def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
     assert (pasted.status, "Hidden" in str(pasted)) == ("fault", False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "mend"),
+    [
+        ("CLIENT_KEY", "name a PEM file with a private key"),
+        ("CLIENT_CERTIFICATE", "name a PEM file with a certificate"),
+    ],
+)
+def test_each_file_of_a_clients_certificate_is_looked_at(
+    kind: str, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = {f"OTEL_EXPORTER_OTLP_{kind}": str(tmp_path / "gone.pem")}
+    (finding,) = found(monkeypatch, OTEL_TRACES_EXPORTER="otlp", **file)
+    assert (finding.status, finding.mend) == ("fault", mend)
+    assert "cannot be read (No such file or directory)" in finding.found
+
+
+def test_the_port_of_http_leads_to_its_protocol_where_grpc_finds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    (finding,) = found(monkeypatch, **at)
+    assert finding.mend.startswith("set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf: port 4318 is by custom for that")
+
+
 def test_an_exporter_that_is_not_installed_is_a_fault_and_console_and_none_are_not_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -177,6 +202,7 @@ def test_an_exporter_that_is_not_installed_is_a_fault_and_console_and_none_are_n
     ("named", "variable"),
     [
         (["REQUESTS_CA_BUNDLE"], "REQUESTS_CA_BUNDLE"),
+        (["CURL_CA_BUNDLE"], "CURL_CA_BUNDLE"),
         (["REQUESTS_CA_BUNDLE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"], "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"),
         (["OTEL_EXPORTER_OTLP_CERTIFICATE"], "OTEL_EXPORTER_OTLP_CERTIFICATE"),
     ],
