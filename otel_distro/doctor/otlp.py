@@ -29,11 +29,16 @@ _LONG_WAY: Final = re.compile("failed to connect to all addresses; last error: (
 _REFUSED: Final = frozenset(("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"))
 _NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
 _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
-_OTHER_WORDS: Final = ("BadStatusLine", "RemoteDisconnected")  # of Python's HTTP client
+# Of Python's HTTP client, the system, and gRPC by TLS.
+_OTHER_WORDS: Final = re.compile("^BadStatusLine|^RemoteDisconnected|reset by peer|ALPN")
+_TLS: Final = re.compile("certificate|ssl|security handshaker", re.IGNORECASE)
+# A pair of files that is none, or a receiver that wants one or does not know its authority.
+_OWN_PAIR: Final = re.compile("PEM lib|KEY_VALUES_MISMATCH|ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA)")
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of requests, by which OTLP goes over HTTPS: whom to trust where the exporter has nobody of its own."""
 _UNUSABLE: Final = re.compile("the endpoint is no URL|the endpoint or a header cannot be used")
 _PROXY: Final = "let the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY take it, or name the receiver's host in NO_PROXY"
+_PAIR: Final = ("CERTIFICATE", "KEY")
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 
 
@@ -133,13 +138,13 @@ def _mend(  # noqa: PLR0911, PLR0913, PLR0917 -- one case each
         return _not_taken(why, signal, environment)
     if code in _EMPTY:
         return "maybe only requests without anything in them are refused: look there whether anything arrives"
-    if why.startswith(_OTHER_WORDS) or "reset by peer" in why:
+    if _OTHER_WORDS.search(why):
         own = _variable("PROTOCOL", signal, environment)
         return f"it may not speak {protocol}, or by TLS alone: look at {own}, and at http:// or https:// in {variable}"
     if "not known" in why or "resolv" in why or "DNS" in why:
         return f"name the receiver's host as this machine knows it ({variable})"
-    if "certificate" in why.lower() or "ssl" in why.lower():
-        return f"look at {_authorities(signal, protocol, environment)} and at http:// or https:// in {variable}"
+    if _TLS.search(why):
+        return _mend_of_tls(why, signal, protocol, environment)
     if code.isdecimal():
         return "look at the log of the receiver"
     return f"start the receiver, or name another one ({variable})"
@@ -152,6 +157,13 @@ def _not_taken(why: str, signal: str, environment: Mapping[str, str]) -> str:
         f"look at {_variable('ENDPOINT', signal, environment)}: nobody takes {signal} there; what is for all signals "
         f"ends before /v1/{signal}, what is for one has it; or OTEL_{signal.upper()}_EXPORTER=none"
     )
+
+
+def _mend_of_tls(why: str, signal: str, protocol: str, environment: Mapping[str, str]) -> str:
+    if _OWN_PAIR.search(why):
+        return f"look at {' and '.join(_variable(f'CLIENT_{kind}', signal, environment) for kind in _PAIR)}"
+    variable = _variable("ENDPOINT", signal, environment)
+    return f"look at {_authorities(signal, protocol, environment)} and at http:// or https:// in {variable}"
 
 
 def _authorities(signal: str, protocol: str, environment: Mapping[str, str]) -> str:

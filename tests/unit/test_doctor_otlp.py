@@ -10,6 +10,7 @@ import pytest
 
 from otel_distro.doctor import otlp
 from otel_distro.doctor.model import Finding
+from otel_distro.doctor.otlp import ask
 from otel_distro.settings import Settings
 from tests.certificates import Certificates
 from tests.otlp import GrpcReceiver, Receiver
@@ -166,6 +167,52 @@ def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
     key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHidden"
     (pasted,) = found(monkeypatch, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_CLIENT_KEY=key)
     assert (pasted.status, "Hidden" in str(pasted)) == ("fault", False)
+
+
+@pytest.mark.parametrize(
+    ("case", "mend"),
+    [
+        ("pair that is none", "look at OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+        ("grpc, authority that is none", "look at OTEL_EXPORTER_OTLP_CERTIFICATE and at http:// or https://"),
+        ("grpc, to a server of HTTP/1", "it may not speak grpc"),
+    ],
+)
+def test_what_fails_by_tls_leads_to_the_file_or_protocol_that_is_wrong(
+    case: str, mend: str, known_certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = tmp_path / "none.pem"
+    none.write_text("none")
+    own, trusted = known_certificates.server, known_certificates.authority.certificate
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(own.certificate, own.key)
+    files = {"CERTIFICATE": none if case.endswith("authority that is none") else trusted}
+    if case == "pair that is none":
+        files |= {"CLIENT_CERTIFICATE": none, "CLIENT_KEY": none}
+    variables = {f"OTEL_EXPORTER_OTLP_{name}": str(file) for name, file in files.items()}
+    variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc" if case.startswith("grpc") else "http/protobuf"
+    with Receiver() as receiver:
+        receiver._server.socket = server.wrap_socket(receiver._server.socket, server_side=True)
+        at = receiver.endpoint.replace("http:", "https:")
+        (finding,) = found(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=at, **variables)
+    assert finding.status == "fault"
+    assert finding.mend.startswith(mend), finding
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2580)",
+        "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2580)",
+    ],
+)
+def test_a_certificate_that_a_receiver_asks_for_leads_to_the_files_of_the_pair(said: str) -> None:
+    class Exporter:
+        def export(self, _: object) -> None:
+            raise ssl.SSLError(1, said)
+
+    finding = ask("otlp-traces", "traces", Exporter(), "http/protobuf", {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": "x"})
+    assert (finding.status, said in finding.found) == ("fault", True)
+    assert finding.mend == "look at OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"
 
 
 @pytest.mark.parametrize(
