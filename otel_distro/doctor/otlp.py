@@ -45,6 +45,7 @@ _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
 def checks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
     """Yield a check for each exporter of each signal; the exporters of OTLP are made here and close themselves."""
     for signal in SIGNALS:
+        yield from _unasked(signal, settings, environment)
         name = f"otlp-{signal}"
         for exporter in wanted(getattr(settings, f"{signal}_exporters")):
             if (signal, exporter) == ("metrics", "prometheus") or exporter == "console":
@@ -67,6 +68,15 @@ def checks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check
                     continue
                 finding = Finding(f"exporter-{signal}", OK, f"{exporter} is installed; it is not asked")
             yield Check(finding.check, lambda finding=finding: [finding], remote=True)  # type: ignore[misc]
+
+
+def _unasked(signal: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Yield a check that warns of a signal's own endpoint where nothing of it is sent by OTLP."""
+    exporters, variable = getattr(settings, f"{signal}_exporters"), f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+    if environment.get(variable, "").strip() and not any(name.startswith("otlp") for name in exporters):
+        found = f"nothing is sent, though {variable} is set: OTEL_{signal.upper()}_EXPORTER={','.join(exporters)}"
+        finding = Finding(f"otlp-{signal}", WARNING, found, f"add otlp to that list, or unset {variable}")
+        yield Check(finding.check, lambda: [finding], remote=True)
 
 
 def _asking(name: str, signal: str, exporter: Any, protocol: str, environment: Mapping[str, str]) -> Any:

@@ -87,6 +87,23 @@ def test_a_compression_that_a_receiver_of_grpc_does_not_know_is_not_taken_for_a_
     assert mend.startswith(f"set {own}=gzip")
 
 
+def test_an_endpoint_of_a_signal_that_is_not_sent_is_a_warning_with_the_list_that_lacks_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Receiver() as receiver:
+        at = {
+            f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": f"{receiver.endpoint}/v1/traces"
+            for signal in ("METRICS", "TRACES")
+        }
+        traces, metrics = found(monkeypatch, OTEL_METRICS_EXPORTER="prometheus,console", **at)
+    assert (traces.check, traces.status) == ("otlp-traces", "ok")
+    wrong = (
+        "nothing is sent, though OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is set: OTEL_METRICS_EXPORTER=prometheus,console"
+    )
+    assert (metrics.check, metrics.status, metrics.found) == ("otlp-metrics", "warning", wrong)
+    assert metrics.mend == "add otlp to that list, or unset OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+
+
 def test_all_three_signals_are_sent_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     with Receiver() as receiver:
         findings = found(
