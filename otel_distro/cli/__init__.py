@@ -9,9 +9,9 @@ def main() -> None:
     """Run the command line of this process and end it with its exit code."""
     if sys.argv[1:2] == ["run"] and not "".join(sys.argv[2:3]).startswith("-"):
         _run()
-    from otel_distro.cli.app import run
+    from otel_distro.cli.app import leave, run
 
-    raise SystemExit(run())
+    leave(run())
 
 
 def _run() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final, TextIO
+from typing import Any, Final, NoReturn, TextIO
 
 import click
 
@@ -109,6 +111,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _abandon(sys.stdout)
         return _refuse(str(error))
     return result if isinstance(result, int) else 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, also where a thread never ends that a module has started which was imported (`--from`)."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def _prepare_output() -> None:

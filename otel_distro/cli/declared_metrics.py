@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import redirect_stdout
@@ -31,7 +32,11 @@ def metrics_of(place: str) -> tuple[OwnMetric, ...]:
     """
     if not _MODULE.fullmatch(place):
         raise InputError(f"--from {place!r} cannot be used; it must be a module, as app or shop:metrics")
-    sys.path.insert(0, str(Path.cwd()))
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise InputError(f"--from {place!r} cannot be imported: no working folder ({error.strerror})") from None
+    sys.path.insert(0, str(here))
     try:
         with nothing_started(), redirect_stdout(sys.stderr):
             import_module(place.replace(":", "."))
@@ -41,6 +46,7 @@ def metrics_of(place: str) -> tuple[OwnMetric, ...]:
         raise InputError(f"--from {place!r} cannot be imported: it ends the program") from None
     finally:
         sys.path.pop(0)
+        os.chdir(here)  # the files are for this one, wherever the module has gone
     found = tuple(_own(declared) for declared in declarations())
     if not found:
         raise InputError(f"--from {place!r} declares no counter, gauge or histogram")

@@ -67,6 +67,32 @@ def test_a_module_that_cannot_be_used_is_one_line_and_code_2(source: str, said: 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_module_that_goes_to_another_folder_takes_the_files_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import os, otel_distro\nos.chdir('/')\notel_distro.counter('signups')\n")
+    command = ["otel-distro", "dashboards", "--from", "mine", "--out", "out"]
+    with AppProcess(command, cwd=tmp_path) as program:
+        assert program.wait() == 0, program.output
+        assert "out/dashboards/business.json" in program.stdout.splitlines()
+    assert (tmp_path / "out" / "dashboards" / "business.json").exists()
+
+
+def test_a_thread_that_a_module_starts_and_that_never_ends_does_not_keep_the_command(tmp_path: Path) -> None:
+    source = "import threading, otel_distro\nthreading.Thread(target=threading.Event().wait).start()\n"
+    (tmp_path / "mine.py").write_text(f"{source}otel_distro.counter('signups')\n")
+    with written(tmp_path, "mine") as program:
+        assert program.returncode == 0, program.output
+        assert len(program.stdout.splitlines()) == len(list((tmp_path / "out" / "dashboards").iterdir()))
+
+
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir '{tmp_path}/gone' && exec otel-distro dashboards --from mine --out '{tmp_path}/out'"
+    with AppProcess(["/bin/sh", "-c", command], cwd=tmp_path / "gone") as program:
+        assert program.wait() == 2
+        said = "otel-distro: --from 'mine' cannot be imported: no working folder (No such file or directory)"
+        assert program.output.strip() == said
+
+
 def test_a_service_that_is_imported_starts_no_page_and_no_exporter_and_prints_nothing_among_the_files(
     tmp_path: Path,
 ) -> None:
