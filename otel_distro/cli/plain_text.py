@@ -9,7 +9,7 @@ from typing import Final
 # ECMA-48: control sequences (colours, cursor), strings up to their end (titles, clipboard), and two-character escapes.
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _SPACES: Final = re.compile(r"\s+")
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, direction marks, what no font has
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})  # controls, direction marks, what no font has
 _WIDE: Final = frozenset({"W", "F"})
 # Every one of these can only stand inside a text of JSON, where its escape means the same.
 _JSON_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")

@@ -29,6 +29,9 @@ ANY_TEXT = st.text(st.characters() | st.sampled_from("\x1b\x9b\x07[]m;0\\用é\u
         ("exe\u202etxt.\u2066x", "exetxt.x"),
         ("lone \ud800 half", "lone  half"),
         ("用户 café 😀", "用户 café 😀"),
+        ("private\ue000 unassigned\u0378 lines\u2028of\u2029text", "private unassigned lines of text"),
+        ("two  spaces", "two spaces"),
+        (" \x07at the ends\x07 ", "at the ends"),
         ("plain", "plain"),
         ("", ""),
         ("\x1b", ""),
@@ -54,6 +57,8 @@ def test_a_text_is_cut_with_a_mark_and_never_through_a_wide_character() -> None:
     assert fitted("abcdef", 4) == "abc…"
     assert fitted("用户登录", 6) == "用户… "
     assert fitted("abc", 5) == "abc  "
+    assert fitted("abc", 3) == "abc"
+    assert width("\uff21\uff22") == 4
     assert width("用户a") == 5
     assert width("e\u0301") == 1
 

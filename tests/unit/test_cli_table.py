@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 import pytest
@@ -93,6 +95,13 @@ def test_a_rate_is_shown_in_per_cent_and_printing_counts_the_rows(
     monkeypatch.setenv("COLUMNS", "40")
     assert print_table((Column("rate", "rate", 8, right=True),), [{"rate": 0.125}, {"rate": 0.0}]) == 2
     assert capsys.readouterr().out.split() == ["rate", "12.50%", "0.00%"]
+
+
+def test_json_of_a_text_that_no_utf8_holds_is_json_all_the_same(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    document = {"a": "half \udc80", "escape": "\x1b[2J"}
+    print_json([document])
+    sys.stdout.flush()
+    assert json.loads(capfdbinary.readouterr().out) == document
 
 
 def test_json_is_one_document_a_line_in_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
