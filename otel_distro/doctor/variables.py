@@ -18,6 +18,8 @@ NAME: Final = "variables"
 OWN: Final = ("OTEL_DISTRO_", "OTEL_EXPORTER_PROMETHEUS_")
 _HEADERS: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?HEADERS")
 _KNOWN: Final = tuple(variable.name for variable in VARIABLES)
+_MADE: Final = ("OTEL_DISTRO_LOG_FILE", "OTEL_DISTRO_PROMETHEUS_DIR")
+"""Places that are made where they are not there."""
 _SURE: Final = 0.92
 """How like a known name another one is that is taken for a slip: other packages have variables of their own."""
 
@@ -40,6 +42,7 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     found += _headers(environment)
     found += _slips(environment)
     told = {problem.partition("=")[0] for problem in settings.problems}
+    found += _as_they_are(environment)
     found += _quoted({name: text for name, text in environment.items() if name not in told})
     if not found:
         given = [name for name in _KNOWN if environment.get(name, "").strip()]
@@ -72,6 +75,15 @@ def _slips(environment: Mapping[str, str]) -> Iterator[Finding]:
         near = get_close_matches(name, known, n=1, cutoff=_SURE)
         if near:
             yield Finding(NAME, WARNING, f"no part of OpenTelemetry here reads {name}", f"is {near[0]} meant?")
+
+
+def _as_they_are(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each place that would be made under a name which a shell would have replaced."""
+    for name in _MADE:
+        text = environment.get(name, "").strip()
+        if text.startswith("~") or "$" in text:
+            found = f"{name}={text} is made under this very name: ~ and $ are what a shell replaces, not a service"
+            yield Finding(NAME, WARNING, found, "write the folder out")
 
 
 def _quoted(environment: Mapping[str, str]) -> Iterator[Finding]:

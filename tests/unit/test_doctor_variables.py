@@ -60,6 +60,15 @@ def test_a_disabled_sdk_is_a_warning() -> None:
     assert (warning.status, warning.mend) == ("warning", "unset it where the service is to be measured")
 
 
+@pytest.mark.parametrize("name", ["OTEL_DISTRO_LOG_FILE", "OTEL_DISTRO_PROMETHEUS_DIR"])
+@pytest.mark.parametrize("text", ["~/logs/a", "$HOME/logs/a", "logs/${NAME}/a"])
+def test_a_place_that_a_shell_would_have_named_otherwise_is_a_warning(name: str, text: str) -> None:
+    (warning,) = found(**{name: text})
+    assert (warning.status, warning.mend) == ("warning", "write the folder out")
+    assert warning.found.startswith(f"{name}={text} is made under this very name: ")
+    assert [each.status for each in found(**{name: "/logs/a~1"})] == ["ok"]
+
+
 @pytest.mark.parametrize("text", ['"shop"', "'shop'", ' "shop" ', '""'])
 def test_quotes_that_nobody_took_away_are_a_warning_without_the_value(text: str) -> None:
     (quoted,) = found(OTEL_SERVICE_NAME=text, OTEL_DISTRO_LOG_FILE='the "log"', OTEL_EXPORTER_PROMETHEUS_HOST='"')
