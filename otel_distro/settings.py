@@ -12,12 +12,8 @@ from typing import Any, Final, NamedTuple
 from otel_distro.errors import InputError
 from otel_distro.variables import VARIABLES
 
-OTLP_ENDPOINTS: Final = (
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-)
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+OTLP_ENDPOINTS: Final = tuple(f"{_OTLP}{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
 
 _ANY_LIMIT: Final = next(variable for variable in VARIABLES if variable.name == "OTEL_ATTRIBUTE_COUNT_LIMIT")
 # What these say goes with all that is sent and stands on the page.
@@ -225,6 +221,8 @@ def environment_mends(environ: Mapping[str, str]) -> dict[str, str]:
     raise by a wrong one. A variable that has to go has an empty text.
     """
     mends = {name: "" for name, text in environ.items() if name.startswith("OTEL_") and not text.strip()}
+    # Endpoints and files of OTLP are in no table; a line of a file of variables may end with a carriage return.
+    mends |= {name: text.strip() for name, text in environ.items() if name.startswith(_OTLP) and text != text.strip()}
     defaults = environment_defaults(environ)
     for variable in VARIABLES:
         text = environ.get(variable.name, "")

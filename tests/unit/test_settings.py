@@ -181,6 +181,10 @@ def test_a_wrong_limit_of_attributes_leaves_log_records_whole_as_none_does(value
             {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": "[a"},
             {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": ".*"},
         ),
+        (
+            {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://a:4318\r", "OTEL_EXPORTER_OTLP_CERTIFICATE": " /ca.pem "},
+            {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://a:4318", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem"},
+        ),
         ({"OTEL_DISTRO_LOG_FILE": " a ", "HOME": ""}, {"OTEL_DISTRO_LOG_FILE": " a ", "HOME": ""}),
     ],
     ids=str,
