@@ -37,6 +37,7 @@ _OWN_PAIR: Final = re.compile("PEM lib|KEY_VALUES_MISMATCH|ALERT_(CERTIFICATE_RE
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of requests, by which OTLP goes over HTTPS: whom to trust where the exporter has nobody of its own."""
 _UNUSABLE: Final = re.compile("the endpoint is no URL|the endpoint or a header cannot be used")
+_BY_PROXY: Final = re.compile("^by the proxy: |^the proxy of the environment |^407 ")  # a host may be called so
 _PROXY: Final = "let the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY take it, or name the receiver's host in NO_PROXY"
 _PAIR: Final = ("CERTIFICATE", "KEY")
 _PORTS: Final = {"4317": "grpc", "4318": "http/protobuf"}
@@ -103,7 +104,7 @@ def ask(name: str, signal: str, exporter: Any, protocol: str, environment: Mappi
     why, own_mend = parted(attempt.why) if _UNUSABLE.search(attempt.why) else (attempt.why, "")
     told = _LONG_WAY.sub("", why).removesuffix(_ELSEWHERE)
     found = f"{place}: {told}"
-    own_mend = own_mend or (_PROXY if "proxy" in why.lower() else "")
+    own_mend = own_mend or (_PROXY if _BY_PROXY.search(why) else "")
     mend = own_mend or _mend(code[1] if code else "", why, signal, protocol, attempts.endpoint, environment)
     return Finding(name, status, found, mend)
 

@@ -52,11 +52,11 @@ def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
 
 def _headers(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield a fault for each header of OTLP that an exporter leaves out, as it is not written as it has to be."""
-    from opentelemetry.util.re import parse_env_headers
-
     for name, text in sorted(environment.items()):
         if not _HEADERS.fullmatch(name):
             continue
+        from opentelemetry.util.re import parse_env_headers
+
         for number, part in enumerate(text.split(","), start=1):
             if part.strip() and not parse_env_headers(part.strip(), liberal=True):
                 found = f"header {number} in {name} is not name=value: it is not sent"

@@ -70,7 +70,7 @@ class Objectives:
     response_seconds: float = 2.0
     """The 95th percentile of the durations that is too slow."""
     requests_per_second: float = 1.0
-    """So few are too few."""
+    """Fewer are too few."""
     payment_failure_share: float = 0.2
     revenue_pause: int = 30 * MINUTE
     page_seconds: float = 5.0

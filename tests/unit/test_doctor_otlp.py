@@ -36,6 +36,7 @@ def found(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[Finding]:
         ("401", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
         ("403", "fault", "give what the receiver asks for in OTEL_EXPORTER_OTLP_HEADERS"),
         ("404", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT: nobody takes traces there"),
+        ("407", "fault", "let the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY take it"),
         ("405", "fault", "look at OTEL_EXPORTER_OTLP_ENDPOINT: nobody takes traces there"),
         ("308", "fault", "give that as the endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)"),
         ("503", "fault", "look at the log of the receiver"),
@@ -124,6 +125,7 @@ def test_all_three_signals_are_sent_with_nothing_in_them(monkeypatch: pytest.Mon
         ("http://127.0.0.1:4317", "Connection refused", "set OTEL_EXPORTER_OTLP_PROTOCOL=grpc: port 4317 is by custom"),
         ("http://no-such-name.invalid:9", "", "name the receiver's host as this machine knows it"),
         ("http://127.0.0.1:{port}", "Connection refused", "start the receiver, or name another one"),
+        ("http://127.0.0.1:{port}/proxy", "Connection refused", "start the receiver, or name another one"),
     ],
 )
 def test_an_endpoint_where_nobody_is_has_the_likeliest_mend(
