@@ -29,8 +29,8 @@ _LONG_WAY: Final = re.compile("failed to connect to all addresses; last error: (
 _REFUSED: Final = frozenset(("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"))
 _NOTHING_THERE: Final = frozenset(("404", "405", "UNIMPLEMENTED", "NOT_FOUND"))
 _EMPTY: Final = frozenset(("400", "INVALID_ARGUMENT"))  # somebody may ask for something in a request
-# Of Python's HTTP client, the system, and gRPC by TLS.
-_OTHER_WORDS: Final = re.compile("^BadStatusLine|^RemoteDisconnected|reset by peer|ALPN")
+# Of Python's HTTP client, the system, and gRPC with and without TLS.
+_OTHER_WORDS: Final = re.compile("^BadStatusLine|^RemoteDisconnected|reset by peer|ALPN|parsing HTTP/2")
 _TLS: Final = re.compile("certificate|ssl|security handshaker", re.IGNORECASE)
 # A pair of files that is none, or a receiver that wants one or does not know its authority.
 _OWN_PAIR: Final = re.compile("PEM lib|KEY_VALUES_MISMATCH|ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA)")
@@ -174,6 +174,8 @@ def _mend_of_tls(why: str, signal: str, protocol: str, environment: Mapping[str,
     if _OWN_PAIR.search(why):
         return f"look at {' and '.join(_variable(f'CLIENT_{kind}', signal, environment) for kind in _PAIR)}"
     variable = _variable("ENDPOINT", signal, environment)
+    if "WRONG_VERSION_NUMBER" in why:
+        return f"give http:// in {variable}: nobody speaks TLS there"
     return f"look at {_authorities(signal, protocol, environment)} and at http:// or https:// in {variable}"
 
 

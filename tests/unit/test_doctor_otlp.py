@@ -169,6 +169,22 @@ def test_nobody_at_an_endpoint_of_grpc_is_said_in_few_words(monkeypatch: pytest.
     assert finding.found.endswith("Connection refused")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "protocol", "mend"),
+    [
+        ("https", "http/protobuf", "give http:// in OTEL_EXPORTER_OTLP_ENDPOINT: nobody speaks TLS there"),
+        ("http", "grpc", "it may not speak grpc"),
+    ],
+)
+def test_who_speaks_no_tls_or_no_grpc_is_told_so(
+    scheme: str, protocol: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver() as receiver:
+        at = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint.replace("http", scheme)}
+        (finding,) = found(monkeypatch, **at, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
+    assert (finding.status, finding.mend.startswith(mend)) == ("fault", True), finding
+
+
 def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
