@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NoReturn
 
-from otel_distro.doctor.interpreter import mend, without_us
+from otel_distro.doctor.interpreter import gone, mend, without_us
 from otel_distro.errors import InputError
 
 
@@ -46,4 +46,6 @@ def launch(command: Sequence[str]) -> NoReturn:
             raise InputError(
                 f"{command[0]} is no option here; set the variable, as in OTEL_SERVICE_NAME=shop"
             ) from error
-        raise InputError(f"{command[0]!r} cannot be started: {getattr(error, 'strerror', error)}") from error
+        program = gone(command[0])
+        why = f"its first line names {program}, which is not there" if program else getattr(error, "strerror", error)
+        raise InputError(f"{command[0]!r} cannot be started: {why}") from error

@@ -48,6 +48,20 @@ def mend() -> str:
     return f"name {sys.executable}, or have its folder first on PATH"
 
 
+def gone(command: str) -> str:
+    """Return the program that the first line of a script names where it is not there, else an empty text.
+
+    The system says of the script that there is none, as of one whose environment somebody has moved.
+    """
+    try:
+        with open(_found(command), "rb") as script:
+            line = script.readline(256)
+    except (OSError, ValueError):
+        return ""
+    words = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
+    return words[0] if words and not os.path.exists(words[0]) else ""
+
+
 def _has_command(folder: str) -> bool:
     own = os.path.dirname(sys.executable)
     return os.path.realpath(folder) == os.path.realpath(own) or os.path.exists(os.path.join(folder, "otel-distro"))

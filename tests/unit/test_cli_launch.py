@@ -106,6 +106,17 @@ def test_a_program_that_cannot_be_started_is_one_line_and_exit_code_2(arguments:
         assert app.output.strip() == f"otel-distro: {said}"
 
 
+def test_a_script_whose_program_is_gone_is_told_by_that_program(tmp_path: Path) -> None:
+    script = tmp_path / "serve"
+    script.write_text("#! /moved/venv/bin/python -u\n")
+    script.chmod(0o755)
+    for command, env in ((str(script), {}), ("serve", {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})):
+        with AppProcess(["otel-distro", "run", command], env) as app:
+            assert app.wait() == 2
+            said = "its first line names /moved/venv/bin/python, which is not there"
+            assert app.output.strip() == f"otel-distro: {command!r} cannot be started: {said}"
+
+
 def test_a_program_starts_in_a_folder_that_is_gone(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     command = f"rmdir '{tmp_path}/gone' && exec otel-distro run python -c 'print(1)'"
