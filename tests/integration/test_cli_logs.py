@@ -103,6 +103,21 @@ def test_a_table_shows_time_level_type_and_message(log: Path, documents: list[Do
     assert first.startswith(f"{documents[2]['timestamp']}  ERROR     KeyError          31m wide 用户 xxx")
 
 
+def test_a_table_of_all_levels_shows_the_logger_in_the_place_of_the_type(log: Path, documents: list[Document]) -> None:
+    head, first, *_ = _run("request", "r1", "-l", log, COLUMNS="120").stdout.splitlines()
+    assert head == f"{'time':<27}  {'level':<8}  {'logger':<16}  message"
+    oldest = documents[28]
+    assert first.startswith(f"{oldest['timestamp']:<27}  {oldest['level']:<8}  {oldest['logger']:<16}  31m wide")
+
+
+def test_the_most_frequent_errors_have_their_place_number_and_last_time(log: Path, documents: list[Document]) -> None:
+    head, only = _run("top", "-l", log, COLUMNS="140").stdout.splitlines()
+    assert head == f"{'count':>9}  {'type':<20}  {'place':<28}  {'last seen':<27}  message"
+    error = documents[2]
+    place = f"{error['module']}.{error['function']}:{error['line']}"
+    assert only.startswith(f"{'10':>9}  {'KeyError':<20}  {place:<28}  {error['timestamp']:<27}  31m wide")
+
+
 def test_nothing_found_is_a_clear_line(log: Path) -> None:
     assert (
         _run("errors", "--hours", 0.02, "-l", log).stdout == "no errors in the last 0.02 hours in 30 lines of 1 file\n"
