@@ -8,9 +8,9 @@ made when somebody asks for them, and an ended span, which nothing can change, g
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import lru_cache
-from threading import Lock
 from time import time_ns
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -145,11 +145,12 @@ class Form:
         own["_kind"] = kind
         own["_parent"] = parent
         own["_start_time"] = time_ns() if start_time is None else start_time
-        own["_lock"] = Lock()
+        # Looked up each time: where gevent comes after the start, a lock of before would stop all greenlets.
+        own["_lock"] = threading.Lock()
         own["_attributes"] = kept = _new(self._attributes_kind)
         kept.__dict__ = bounded = self._attributes.copy()
         bounded["_dict"] = {}
-        bounded["_lock"] = Lock()
+        bounded["_lock"] = threading.Lock()
         if attributes:
             kept._set_items(attributes)
         way = self._way

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Barrier, Thread
@@ -30,6 +32,7 @@ from otel_distro import internals
 from otel_distro.delivery.outbox import SpanOutbox, puts_of
 from otel_distro.internals import recorded, spans
 from otel_distro.tracing import DormantTracerProvider
+from tests.processes import clean_environment
 
 RESOURCE = Resource({"service.name": "shop"})
 MANY = SpanLimits(max_span_attributes=3, max_events=2, max_links=1, max_span_attribute_length=5)
@@ -367,6 +370,32 @@ def test_a_forked_child_ends_the_spans_of_its_own() -> None:
         tracer.start_span("child").end()
         os._exit(len(box.spans))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+
+
+SHARED_BY_GREENLETS = """
+import otel_distro
+otel_distro.configure()
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from opentelemetry import trace
+
+class Asked:
+    def __str__(self):
+        gevent.sleep(0.05)
+        return "ann"
+
+span = trace.get_tracer("shop").start_span("work")
+gevent.joinall([gevent.spawn(span.set_attribute, "user", Asked()), gevent.spawn(span.set_attribute, "other", 1)])
+print(*span.attributes)
+"""
+
+
+def test_greenlets_that_share_a_span_do_not_hang_where_gevent_comes_after_the_start() -> None:
+    command = [sys.executable, "-c", SHARED_BY_GREENLETS]
+    env = clean_environment({"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"})
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("user other\n")
 
 
 ITEMS = (
