@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, SpanKind, Status
 
-from otel_distro.internals.spans import bare_attributes
+from otel_distro.internals.spans import bare_attributes, kept_attributes
 from otel_distro.otlp_bytes import Encoded, Encoder, head_of, message, replace, request, text, value_of, varint
 
 if TYPE_CHECKING:
@@ -62,13 +62,19 @@ def _masks(secret: tuple[str, ...]) -> SpanMasks:
 def size_of(span: ReadableSpan) -> int:
     """Return about how many bytes of OTLP a span has, rather too many than too few."""
     found = bare_attributes(span)
+    held: list[Any] = [span.name, span.status.description or ""]
     if found is None:
+        number = 0
         parts: list[Any] = [span, *span.events, *span.links]
-        number = sum(len(part.attributes or ()) for part in parts)
-        told = "".join(_texts_of(span))
+        for part in parts:
+            attributes = kept_attributes(part) or part.attributes or {}
+            number += len(attributes)
+            held += (*attributes, *attributes.values())
+        held += (event.name for event in span.events)
     else:
         number = len(found)
-        told = "".join(map(str, found.values()))
+        held += found.values()
+    told = "".join(map(repr, held))  # `str` of bytes is an error to an interpreter that is asked for it (`-bb`)
     return _LEAST * (1 + number) + (len(told) if told.isascii() else 4 * len(told))
 
 

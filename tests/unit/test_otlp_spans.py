@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -225,18 +227,31 @@ def found_in(message: Any) -> dict[str, Any]:
     return {item.key: value(item.value) for item in found.attributes}
 
 
+def test_bytes_are_sized_where_the_interpreter_takes_their_str_for_an_error() -> None:
+    program = (
+        "from opentelemetry.sdk.trace import TracerProvider; from otel_distro.otlp_spans import size_of;"
+        "print(size_of(TracerProvider().get_tracer('shop').start_span('work', attributes={'body': b'paid'})))"
+    )
+    done = subprocess.run([sys.executable, "-bb", "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 32
+
+
 def test_a_span_without_any_is_handed_on_as_it_is() -> None:
     span = ReadableSpan("ä", SpanContext(1, 1, is_remote=False), attributes={"a": ("b", 1)})
     assert spelling_out(lambda batch: batch[0])([span]) is span
 
 
+INSIDE: dict[str, Any] = {"bytes": str.encode, "mapping": lambda text: {"a": text}, "list": lambda text: [[text]]}
+
+
 @pytest.mark.parametrize("letter", ["x", "ü", "漢", "\U0001f600"])
-@pytest.mark.parametrize("part", ["attribute", "event", "link", "status"])
+@pytest.mark.parametrize("part", ["attribute", "event", "link", "status", "error", "name", "bytes", "mapping", "list"])
 def test_a_span_with_much_in_it_is_not_taken_for_a_smaller_one(letter: str, part: str) -> None:
     text = letter * 9000
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
     context = SpanContext(1, 1, is_remote=False)
-    span: Any = tracer.start_span("work", links=[Link(context, {"a": text})] if part == "link" else [])
+    name = text if part == "name" else "work"
+    span: Any = tracer.start_span(name, links=[Link(context, {"a": text})] if part == "link" else [])
     if part == "attribute":
         span.set_attributes({"a": text, "n": 1})
     elif part == "event":
@@ -244,6 +259,10 @@ def test_a_span_with_much_in_it_is_not_taken_for_a_smaller_one(letter: str, part
     elif part == "status":
         span.add_event("began")
         span.set_status(Status(StatusCode.ERROR, text))
+    elif part == "error":
+        span.set_status(Status(StatusCode.ERROR, text))
+    elif part in INSIDE:
+        span.add_event("took", {"body": INSIDE[part](text)})
     span.end()
     encoded = len(encode_spans([span]).SerializeToString())
     assert 0.9 * encoded <= size_of(span) <= 4 * encoded
