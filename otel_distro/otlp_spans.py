@@ -7,7 +7,7 @@ Source of the field numbers: opentelemetry-proto, trace/v1/trace.proto and commo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from struct import pack
 from typing import TYPE_CHECKING, Any, Final
@@ -123,13 +123,18 @@ def _texts_of(span: ReadableSpan) -> Iterator[str]:
     yield span.status.description or ""
     parts: list[Any] = [span, *span.events, *span.links]
     for attributes in (part.attributes for part in parts):
-        for key, value in (attributes or {}).items():
-            yield key
-            if isinstance(value, str):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (item for item in value if isinstance(item, str))
+        yield from _texts_in((attributes or {}).items())
     yield from (event.name for event in span.events)
+
+
+def _texts_in(values: Iterable[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _texts_in(value)
+        elif isinstance(value, dict):
+            yield from _texts_in(value.items())
 
 
 def _attributes(attributes: Any) -> dict[str, Any]:
@@ -139,6 +144,8 @@ def _attributes(attributes: Any) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_text(item) for item in value)
+    if isinstance(value, dict):
+        return _attributes(value)
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 

@@ -90,14 +90,15 @@ def test_what_cannot_be_encoded_is_left_to_the_exporter_s_own_way() -> None:
 
 
 LONE = st.sampled_from(["\ud800", "a\udcff", "\udcffb", "plain"])
+WITHIN = st.recursive(LONE, lambda inner: st.tuples(inner) | st.dictionaries(LONE, inner, max_size=1), max_leaves=3)
 hostile = st.builds(
     ReadableSpan,
     name=LONE,
     context=contexts,
     parent=st.none() | contexts,
     resource=st.sampled_from(RESOURCES),
-    attributes=st.dictionaries(LONE, LONE | st.tuples(LONE) | st.integers(0, 9), max_size=2),
-    events=st.lists(st.builds(Event, LONE, st.dictionaries(LONE, LONE, max_size=1), st.integers(0, 9)), max_size=1),
+    attributes=st.dictionaries(LONE, WITHIN | st.integers(0, 9), max_size=2),
+    events=st.lists(st.builds(Event, LONE, st.dictionaries(LONE, WITHIN, max_size=1), st.integers(0, 9)), max_size=1),
     links=st.lists(st.builds(Link, contexts, st.dictionaries(LONE, LONE, max_size=1)), max_size=1),
     status=st.builds(Status, st.just(StatusCode.ERROR), LONE),
     start_time=st.integers(0, 9),
@@ -122,6 +123,8 @@ def plain(span: ReadableSpan) -> ReadableSpan:
     def told(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(told(each) for each in value)
+        if isinstance(value, dict):
+            return of(value)
         if not isinstance(value, str):
             return value
         return "".join(f"\\u{ord(each):04x}" if "\ud800" <= each <= "\udfff" else each for each in value)
