@@ -7,6 +7,7 @@ made when somebody asks for them, and an ended span, which nothing can change, g
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from collections.abc import Callable
@@ -94,6 +95,10 @@ def _kind_of(base: Any) -> Any:
         def get_span_context(self) -> SpanContext:
             # As the SDK's, without its cast: the exemplars and log lines of a request ask for it.
             return self._context  # type: ignore[no-any-return]
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            # Exporters may copy what they get, and that of the SDK holds no lock.
+            return copy.deepcopy(self._readable_span(), memo)
 
         def end(self, end_time: int | None = None) -> None:
             processors, puts = self._way.known

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from threading import Barrier, Thread
 from time import time_ns
 from types import MappingProxyType
@@ -188,6 +189,14 @@ def test_a_span_is_one_of_the_sdks_and_goes_to_the_outbox_as_it_is() -> None:
     assert type(span).__name__ == "RecordedSpan"
     span.end()
     assert box.spans == [span]
+
+
+def test_an_exporter_may_copy_what_it_gets_as_it_may_what_it_gets_of_the_sdk() -> None:
+    box = Box()
+    with ours(box).get_tracer("shop").start_as_current_span("work", attributes={"a": [1]}) as span:
+        span.add_event("paid", {"b": 2})
+    (sent,) = box.spans
+    assert deepcopy(sent).to_json() == sent.to_json()
 
 
 def test_a_span_that_has_ended_changes_no_more_and_is_sent_once(caplog: pytest.LogCaptureFixture) -> None:
