@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from time import monotonic
 from typing import Any, Final
 
+from otel_distro.delivery.outages import NOUNS
 from otel_distro.delivery.sender import Sender
 from otel_distro.delivery.worker import Worker
 
 # Seconds; a thread in the middle of a gRPC call must leave it before the interpreter goes.
 _LEAVING: Final = 0.05
 _PART: Final = 0.25  # seconds
+_logger: Final = logging.getLogger("otel_distro")
 
 
 class Closing(ABC):
@@ -65,12 +68,17 @@ class Closing(ABC):
             self._worker.join(_LEAVING)
 
     def end(self, seconds: float | None = None) -> None:
-        """Send what there is and end, within the limit and at most so long."""
+        """Send what there is and end, within the limit and at most so long, and say what did not arrive by then."""
         if not self._closed:
+            ledger, before = self.ledger, self.ledger.dropped
             deadline = monotonic() + (self._limit if seconds is None else min(self._limit, seconds))
             self.hurry(deadline)
             self.wait(deadline)
             self.close()
+            if lost := ledger.dropped - before:  # the line at the end of the process knows nothing of it
+                where, why = ledger.endpoint or "the exporter", ledger.why or "no answer in time"
+                told = (ledger.signal, lost, NOUNS[ledger.signal], where, why)
+                _logger.warning("%s are shut down: %d %s not delivered to %s (%s)", *told)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all has been sent or given up, at most so long; say whether that is so."""

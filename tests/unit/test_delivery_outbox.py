@@ -180,6 +180,18 @@ def test_an_exporter_that_hangs_does_not_hold_the_end_and_its_batch_is_counted_o
     assert outbox.ledger.dropped == 5
 
 
+def test_an_end_that_the_application_asks_for_says_what_did_not_arrive(caplog: pytest.LogCaptureFixture) -> None:
+    exporter = Exporter()
+    exporter.failing = True
+    outbox = outbox_of(exporter)
+    for number in range(2):
+        outbox.put(number)
+    outbox.end()
+    outbox.end()
+    told = "logs are shut down: 2 log records not delivered to the exporter (the exporter gave it up)"
+    assert caplog.messages == [told]
+
+
 def test_a_flush_is_over_when_what_was_there_is_sent_though_as_much_has_come_meanwhile() -> None:
     class Busy(Exporter):
         def export(self, batch: list[Any]) -> Result:
