@@ -103,8 +103,8 @@ class Sender:
         finally:
             _exporting.by_us = False
         last = self._attempts.last
-        if getattr(result, "name", "") == "SUCCESS":
-            # An exporter takes a redirection for a success.
+        if result is None or getattr(result, "name", "") == "SUCCESS":
+            # An exporter of the user's may say nothing, as the SDK does not ask; one takes a redirection for a success.
             return last or Attempt(True)
         return last if last is not None and not last.delivered else Attempt(False, "the exporter gave it up")
 
