@@ -29,7 +29,9 @@ that cannot be used gives one warning that names the variable and the value, and
 application starts in any case.
 
 Every other `OTEL_*` variable of the OpenTelemetry SDK keeps working, and counts as unset where it is empty (but for
-`OTEL_PYTHON_DISTRO` under `opentelemetry-instrument`, which reads it before this package is there). The ones
+`OTEL_PYTHON_DISTRO` under `opentelemetry-instrument`, which reads it before this package is there).
+`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED` brings all but `otel.sdk.processor.*`: the queues are this package's own,
+and `otel_distro_export_dropped_total` has what they drop. The ones
 below are those that this package reads or gives a default of its own. An OTLP endpoint is set by any of
 {", ".join(f"`{name}`" for name in OTLP_ENDPOINTS)}; for `http/protobuf` it is a URL, as in
 `http://localhost:4318`.
