@@ -640,7 +640,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     *(
         variable
         for signal, prefix, noun, delay, room in (
-            ("span", "BSP", "spans", "5000", ""),
+            (
+                "span",
+                "BSP",
+                "spans",
+                "5000",
+                " `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` bounds the texts of their attributes.",
+            ),
             ("log", "BLRP", "log records", "1000", " Long ones have 64 MB together."),
         )
         for variable in (
