@@ -266,7 +266,8 @@ def _reader_of(exporter: Any, settings: Settings) -> Any:
         return exporter
     form_of = _otlp_form if type(exporter).__module__.startswith("opentelemetry.exporter.otlp.") else None
     sender = Sender("metrics", exporter)
-    return PeriodicReader(sender, settings.metric_interval / 1000, settings.exit_timeout, form_of)
+    interval, patience = settings.metric_interval / 1000, settings.metric_timeout / 1000
+    return PeriodicReader(sender, interval, settings.exit_timeout, form_of, patience)
 
 
 def _otlp_form(data: Any) -> Any:

@@ -117,6 +117,7 @@ class Settings(NamedTuple):
     log_queue: int
     log_batch: int
     metric_interval: int
+    metric_timeout: int
     exit_timeout: float
     netrc: str
     redact: bool

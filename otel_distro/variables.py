@@ -689,6 +689,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _integer(1, 86_400_000),
     ),
     Variable(
+        "OTEL_METRIC_EXPORT_TIMEOUT",
+        "metric_timeout",
+        "integer",
+        "milliseconds",
+        "30000",
+        "Time that the callbacks of observable instruments have together for metrics that are sent.",
+        _integer(1, 86_400_000),
+    ),
+    Variable(
         "OTEL_DISTRO_EXIT_TIMEOUT",
         "exit_timeout",
         "number",

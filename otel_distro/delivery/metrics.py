@@ -16,7 +16,8 @@ class PeriodicReader(Closing, MetricReader):
     """Collects and sends every so many seconds, in the place of the SDK's own.
 
     Thread and fork safe. What does not arrive is counted in points; later ones of a sum say what these had to say.
-    `form_of` makes of what is collected what the exporter can send.
+    `form_of` makes of what is collected what the exporter can send. The SDK gives up a collection whose callbacks have
+    not answered after `patience` seconds.
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class PeriodicReader(Closing, MetricReader):
         seconds: float,
         limit: float = 3.0,
         form_of: Callable[[MetricsData], MetricsData] | None = None,
+        patience: float = 30.0,
     ) -> None:
         exporter = sender.exporter
         self._form_of = form_of
+        self._patience = patience * 1000
         super().__init__(
             preferred_temporality=getattr(exporter, "_preferred_temporality", None),
             preferred_aggregation=getattr(exporter, "_preferred_aggregation", None),
@@ -47,7 +50,7 @@ class PeriodicReader(Closing, MetricReader):
 
     def _work(self, rung: bool, everything: bool) -> None:  # noqa: ARG002 -- whoever comes, all is collected
         if not self._closed:
-            self.collect()
+            self.collect(timeout_millis=self._patience)
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any) -> None:
         number = sum(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from grpc import Compression
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
 from otel_distro import exporters
 from otel_distro.connections import session_of
@@ -169,6 +174,22 @@ def test_only_what_needs_it_is_sent_by_requests(
     assert (type(exporter._client._transport) is PlainTransport) == plain
     assert (session_of(exporter) is None) == plain
     exporter.shutdown()
+
+
+@pytest.mark.parametrize(("milliseconds", "sent"), [("1", 0), ("60000", 2)])
+def test_callbacks_have_the_time_that_the_variable_gives_them(milliseconds: str, sent: int) -> None:
+    def slow(_: CallbackOptions) -> list[Observation]:
+        time.sleep(0.01)
+        return [Observation(1)]
+
+    out = StringIO()
+    reader = exporters._reader_of(ConsoleMetricExporter(out), settings(OTEL_METRIC_EXPORT_TIMEOUT=milliseconds))
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    for name in ("slow_one", "slow_two"):  # the SDK looks at the clock before each
+        provider.get_meter("test").create_observable_gauge(name, [slow])
+    reader.force_flush(60_000)
+    assert out.getvalue().count('"slow_') == sent
+    provider.shutdown()
 
 
 def test_a_release_that_makes_exporters_in_another_way_sends_by_requests() -> None:
