@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 from time import sleep
 from typing import Any, Final
 
 from otel_distro.delivery.attempts import Attempt, Attempts
 from otel_distro.delivery.ledger import FAILED, Ledger
 from otel_distro.delivery.outages import NOUNS
+from otel_distro.delivery.worker import loading
 
 _BETWEEN: Final = 0.1  # seconds between two attempts of a batch when time runs out
 # What exporters log of each failed attempt; one warning an outage stands in its place.
@@ -21,6 +23,12 @@ _LINES: Final = (
     "Transient error", "Failed to export", "Failed to encode", "Shutdown in progress", "Exporter already shutdown",
 )  # fmt: skip
 _ENCODERS: Final = {"traces": "encode_spans", "metrics": "encode_metrics", "logs": "encode_logs"}
+# What the first request loads that a start does not pay for; Python has the one of hosts that are looked up.
+_LOADED: Final = {
+    "traces": ("encodings.idna", "otel_distro.span_masking"),
+    "metrics": ("encodings.idna", "otel_distro.otlp_metrics"),
+    "logs": ("encodings.idna",),
+}
 _SPARES: Final = "otel_distro_spares"
 _exporting: Final = threading.local()
 _logger: Final = logging.getLogger("otel_distro")
@@ -97,6 +105,10 @@ class Sender:
         self._attempts.last = None
         _exporting.by_us = True
         try:
+            if self.ledger.endpoint:
+                with loading():
+                    for name in _LOADED[self.ledger.signal]:
+                        import_module(name)
             result = self.exporter.export(batch, *arguments, **named)
         except Exception as error:  # noqa: BLE001 -- an exporter of any make
             return Attempt(False, self._attempts.reasons.of(error))
@@ -127,7 +139,8 @@ def _spare_the_rest(exporter: Any, name: str) -> None:
         except Exception:
             if not getattr(_exporting, "by_us", False):
                 raise  # an exporter of the application's own
-            from otel_distro.delivery import spoilt
+            with loading():
+                from otel_distro.delivery import spoilt
 
             rest, *_exporting.spoilt = spoilt.without(batch, encode)
             if rest is None:

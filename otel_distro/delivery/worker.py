@@ -10,9 +10,45 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any, Final
 
 _logger: Final = logging.getLogger(__name__)
+_LONGEST: Final = 5.0  # seconds; a fork may itself be what the import waits for
+
+
+class _Loading:
+    """Around imports in threads that send: a fork waits for their end.
+
+    A child that was forked in their midst would have half a module, of a thread that it has not: whoever needs it there
+    waits for good, and nothing of the child is sent.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(before=self._wait, after_in_parent=self._go_on, after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+
+    def _wait(self) -> None:
+        self._lock.acquire(timeout=_LONGEST)
+
+    def _go_on(self) -> None:
+        with suppress(RuntimeError):  # it has waited in vain
+            self._lock.release()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@cache
+def loading() -> _Loading:
+    """Return what a thread that sends has to import in, whatever may not be there yet."""
+    return _Loading()
 
 
 class Worker:
@@ -66,7 +102,8 @@ class Worker:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        from opentelemetry.instrumentation.utils import suppress_instrumentation
+        with loading():
+            from opentelemetry.instrumentation.utils import suppress_instrumentation
 
         if "uwsgi" in sys.modules:  # as in `metrics.election.take_no_signals`
             signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())

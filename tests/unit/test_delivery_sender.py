@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from otel_distro.delivery import sender as module
 from otel_distro.delivery.attempts import Attempt
 from otel_distro.delivery.sender import Sender
 
@@ -54,6 +56,21 @@ def test_an_answer_of_any_exporter_is_understood(answer: Any, attempt: Attempt) 
     sender.hurry(monotonic() + 10)
     assert sender.send([1]) == attempt
     sender.close()
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_what_the_first_request_needs_is_loaded_where_a_fork_waits(
+    signal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Lock()
+    loaded: dict[str, bool] = {}
+    monkeypatch.setattr(module, "loading", lambda: held)
+    monkeypatch.setattr(module, "import_module", lambda name: loaded.update({name: held.locked()}))
+    exporter: Any = Exporter(Success())
+    exporter._endpoint = "http://here:4318"
+    assert Sender(signal, exporter).send([1]).delivered
+    own = {"traces": {"otel_distro.span_masking"}, "metrics": {"otel_distro.otlp_metrics"}, "logs": set()}
+    assert loaded == dict.fromkeys({"encodings.idna", *own[signal]}, True)
 
 
 def test_lines_of_attempts_are_not_logged_but_all_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
+from importlib import import_module
+from pathlib import Path
 
-from otel_distro.delivery.worker import Worker
+import pytest
+
+from otel_distro.delivery.worker import Worker, loading
 from tests.support import wait_until
 
 
@@ -48,6 +54,29 @@ def test_a_question_is_answered_when_all_is_done_though_the_work_raises() -> Non
     worker.stop()
     worker.join(10)
     assert not any(thread.name == "test" and thread.is_alive() for thread in [worker._thread])
+
+
+def test_a_fork_waits_for_what_a_thread_that_sends_is_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "import sys, time; sys.begun.set(); time.sleep(0.2)"
+    tmp_path.joinpath("loaded_by_the_first_request.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    begun = threading.Event()
+    monkeypatch.setattr(sys, "begun", begun, raising=False)
+
+    def load() -> None:
+        with loading():
+            import_module("loaded_by_the_first_request")
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    assert begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        load()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join()
 
 
 def test_a_forked_child_has_a_worker_of_its_own_and_no_question_of_its_parent() -> None:
