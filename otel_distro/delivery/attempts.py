@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, Final
 
 from otel_distro.delivery.reasons import Reasons, elsewhere, is_page, place_of, unusable
+from otel_distro.delivery.worker import Awaited
 
 # HTTP statuses after which the same request may be sent again. Source: OTLP specification, "Retryable Response Codes".
 _AGAIN: Final = frozenset((429, 502, 503, 504))
@@ -21,6 +22,8 @@ _RESPONSES: Final = {
     "metrics": ("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", "ExportMetricsServiceResponse"),
     "logs": ("opentelemetry.proto.collector.logs.v1.logs_service_pb2", "ExportLogsServiceResponse"),
 }
+# Seconds that a fork waits for a call by gRPC: one made in its midst ends the child that calls, or never answers it.
+_CALL: Final = 0.5
 _REJECTED: Final = {"traces": "rejected_spans", "metrics": "rejected_data_points", "logs": "rejected_log_records"}
 
 
@@ -54,6 +57,7 @@ class Attempts:
         self.reasons = Reasons(exporter)
         self._pause = _Pause()
         self._deadline = float("inf")
+        self._calling = Awaited(_CALL)
         with suppress(AttributeError):
             self._watch_http(exporter)
         with suppress(AttributeError):
@@ -141,7 +145,8 @@ class Attempts:
         from grpc import RpcError, StatusCode
 
         try:
-            response = export(request=request, metadata=metadata, timeout=self._within(timeout))
+            with self._calling:
+                response = export(request=request, metadata=metadata, timeout=self._within(timeout))
         except RpcError as error:
             code = error.code()
             final = (StatusCode.INVALID_ARGUMENT, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)

@@ -14,29 +14,31 @@ from functools import cache
 from typing import Any, Final
 
 _logger: Final = logging.getLogger(__name__)
-_LONGEST: Final = 5.0  # seconds; a fork may itself be what the import waits for
 
 
-class _Loading:
-    """Around imports in threads that send: a fork waits for their end.
+class Awaited:
+    """Around what a fork waits for, so many seconds at most: what a child must not get in its midst.
 
-    A child that was forked in their midst would have half a module, of a thread that it has not: whoever needs it there
-    waits for good, and nothing of the child is sent.
+    One thread at a time is in it. A forked child begins with a free one.
     """
 
-    def __init__(self) -> None:
-        self._begin()
-        os.register_at_fork(before=self._wait, after_in_parent=self._go_on, after_in_child=self._begin)
-
-    def _begin(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._lock = threading.RLock()
+        os.register_at_fork(before=self._wait, after_in_parent=self._go_on, after_in_child=self._begin_anew)
 
     def _wait(self) -> None:
-        self._lock.acquire(timeout=_LONGEST)
+        self._lock.acquire(timeout=self._seconds)
 
     def _go_on(self) -> None:
         with suppress(RuntimeError):  # it has waited in vain
             self._lock.release()
+
+    def _begin_anew(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:  # a thread that is not there has it
+            self._lock = threading.RLock()
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -46,9 +48,13 @@ class _Loading:
 
 
 @cache
-def loading() -> _Loading:
-    """Return what a thread that sends has to import in, whatever may not be there yet."""
-    return _Loading()
+def loading() -> Awaited:
+    """Return what a thread that sends has to import in, whatever may not be there yet.
+
+    A child that was forked in the midst would have half a module, of a thread that it has not: whoever needs it there
+    waits for good, and nothing of the child is sent.
+    """
+    return Awaited(5.0)
 
 
 class Worker:
@@ -63,6 +69,7 @@ class Worker:
         self._seconds = seconds
         self._work = work
         self._stopped = False
+        loading()  # whose end of a fork has to come before this one's
         self._begin()
         os.register_at_fork(after_in_child=self._after_fork)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -14,6 +15,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import TracerProvider
 
+from otel_distro.delivery import attempts as module
 from otel_distro.delivery.attempts import Attempt, Attempts
 from otel_distro.delivery.plain_http import PlainResult, PlainTransport
 from tests.otlp import GrpcReceiver, Receiver
@@ -194,6 +196,30 @@ def test_why_a_part_was_rejected_is_told_in_one_short_line_without_what_is_secre
     attempts = Attempts("traces", exporter)
     exporter._client._transport.request()
     assert attempts.last == Attempt(True, "no room for who has [redacted]" + "!" * 167 + "...", rejected=1)
+
+
+@pytest.mark.parametrize(("most", "seconds"), [(60.0, 0.1), (0.1, 60.0)])
+def test_a_fork_waits_for_a_call_by_grpc_but_not_for_one_that_lasts(
+    most: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CALL", most)
+    attempts, begun, end, answered = Attempts("traces", object()), threading.Event(), threading.Event(), list[bool]()
+
+    def export(**_: object) -> object:
+        begun.set()
+        end.wait(seconds)
+        answered.append(True)
+        return object()
+
+    thread = threading.Thread(target=attempts.call, args=(export, None, None, None))
+    thread.start()
+    assert begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(len(answered))
+    end.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (seconds < most)
 
 
 def test_an_answer_over_grpc_that_tells_no_parts_says_that_all_arrived() -> None:

@@ -74,6 +74,9 @@ def test_a_fork_waits_for_what_a_thread_that_sends_is_loading(tmp_path: Path, mo
     if child == 0:
         signal.alarm(10)
         load()
+        other = threading.Thread(target=load)
+        other.start()
+        other.join()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     thread.join()
