@@ -33,17 +33,21 @@ _UNRECORDED: Final = (NonRecordingSpan, DormantSpan)
 _logger = logging.getLogger(__name__)
 
 _originals: dict[str, Any] = {}
+# Our `Flask.wsgi_app` of each installation, which applications may keep beyond it, and what it stands for.
+_stood_for: Final[dict[Any, Any]] = {}
 
 
 def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | None = None) -> None:
     """Serve every Flask application of this process through the hook; a second call replaces the first.
 
     The hook sits on `Flask.__call__`: it sees applications made before and after, the test client, and what the
-    middleware in `app.wsgi_app` sends. `classic_metrics` chooses whether the four classic metrics are recorded;
-    `instrument_app` makes an application that was there before produce spans, at its first request.
+    middleware in `app.wsgi_app` sends; and on `Flask.wsgi_app`, for who gives that alone to a middleware, or to the
+    server. `classic_metrics` chooses whether the four classic metrics are recorded; `instrument_app` makes an
+    application that was there before produce spans, at its first request.
     """
     uninstall()
     original: Any = Flask.__call__
+    wsgi_app: Any = Flask.wsgi_app
     dispatch: Any = Flask.full_dispatch_request
     metrics = request_metrics() if classic_metrics else None
     lock = threading.Lock()
@@ -53,11 +57,12 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
             _instrument_once(app, instrument_app, lock)
 
     before = None if instrument_app is None else instrument
+    hook = Hook(route_of, metrics, _SPAN_KEY, _UNRECORDED, ClosingIterator)
     hooked_call: Any = serving(
-        None if getattr(original, "__globals__", None) is vars(flask_app) else original,
-        Hook(route_of, metrics, _SPAN_KEY, _UNRECORDED, ClosingIterator),
-        before,
+        None if getattr(original, "__globals__", None) is vars(flask_app) else original, hook, before
     )
+    hooked_wsgi_app: Any = serving(wsgi_app, hook, before)
+    _stood_for[hooked_wsgi_app] = wsgi_app
 
     def hooked_dispatch(self: Flask, *args: Any) -> Any:
         current = current_request.get()
@@ -78,8 +83,9 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
             current.whole = len(parts[0])
         return response
 
-    _originals.update(__call__=original, full_dispatch_request=dispatch)
+    _originals.update(__call__=original, wsgi_app=wsgi_app, full_dispatch_request=dispatch)
     Flask.__call__ = hooked_call  # type: ignore[method-assign]
+    Flask.wsgi_app = hooked_wsgi_app  # type: ignore[method-assign]
     Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
 
 
@@ -99,6 +105,12 @@ def uninstall() -> None:
     while _originals:
         name, method = _originals.popitem()
         setattr(Flask, name, method)
+
+
+def within(wsgi_app: Any) -> Any:
+    """Return what does the work of an application's `wsgi_app` within a request that the hook has begun."""
+    original = _stood_for.get(getattr(wsgi_app, "__func__", None))
+    return wsgi_app if original is None else original.__get__(wsgi_app.__self__)
 
 
 def route_of(environ: Environ) -> str | None:

@@ -21,6 +21,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from otel_distro.internals import spans as internals
 from otel_distro.web import environ as request_environ
 from otel_distro.web.captured import response_headers as wanted_headers
+from otel_distro.web.flask import within
+from otel_distro.web.wsgi import EXCHANGE_KEY
 
 # What was read for the metrics, and of which application: its span takes it from there.
 ATTRIBUTES_KEY: Final = "otel_distro.attributes"
@@ -80,24 +82,24 @@ def _served(
 ) -> Callable[..., Any]:
     # With middleware of the application in between, the span has to read what the middleware has made of it.
     app = wsgi_app.__self__ if getattr(wsgi_app, "__func__", None) is Flask.wsgi_app else None
-    read = Read(response.mode)
-    start_key, span_key = keys.start_key, keys.span_key
-    measured = measures.wanted
+    read, inner = Read(response.mode), within(wsgi_app)
+    start_key, span_key, measured = keys.start_key, keys.span_key, measures.wanted
     # The provider of the tracer that begins the spans, where it may sleep; the application gets it after this.
     provider: Any = _UNSET if app is not None and not measured and response.hook is None else None
 
     def wrapped_app(environ: dict[str, Any], start_response: Any) -> Any:
         nonlocal provider
+        answer = inner if EXCHANGE_KEY in environ else wsgi_app
         try:
             if provider is not None:
                 if provider is _UNSET:
                     begins = getattr(app, "_before_request", None)
                     provider = sleepers.get(begins) if type(begins) is FunctionType else None
                 if provider is not None and not provider.awake and _response_propagator() is None:
-                    return wsgi_app(environ, start_response)
+                    return answer(environ, start_response)
             environ[start_key] = time_ns()
             if not measured:
-                return wsgi_app(environ, _Exchange(start_response, response, {}).start_response)
+                return answer(environ, _Exchange(start_response, response, {}).start_response)
             start = perf_counter()
             attributes = read(environ)
             exchange = _Exchange(start_response, response, attributes)
@@ -105,7 +107,7 @@ def _served(
                 environ[ATTRIBUTES_KEY] = (app, attributes)
             active = measures.started(attributes)
             try:
-                answered = wsgi_app(environ, exchange.start_response)
+                answered = answer(environ, exchange.start_response)
                 if exchange.traced:
                     measures.answered(perf_counter() - start, exchange, environ.get(span_key))
                 return answered
@@ -127,10 +129,8 @@ class _Exchange:
     __slots__ = ("_response", "_start_response", "attributes", "rule", "traced")
 
     def __init__(self, start_response: Any, response: _Response, attributes: request_environ.Attributes) -> None:
-        self._start_response = start_response
-        self._response = response
-        self.attributes = attributes
-        self.traced = True
+        self._start_response, self._response = start_response, response
+        self.attributes, self.traced = attributes, True
         self.rule: Any = None
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *args: Any, **kwargs: Any) -> Any:

@@ -12,13 +12,17 @@ import flask
 import pytest
 from flask import Blueprint, Flask, Response, request, send_file
 from flask.views import MethodView
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder
 
 from otel_distro.context import get_request_id, set_user, user_id
 from otel_distro.web import flask as hook
+from otel_distro.web import flask_instrumentation
 from tests.meters import Reading, reading
+
+instrument: Any = FlaskInstrumentor.instrument_app
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +251,28 @@ def test_an_application_mounted_in_another_is_counted_once_by_its_own_route() ->
     with reading() as found:
         assert outer.test_client().get("/inner/deep/1").text == "1"
     assert status_of(found, "GET", "/deep/<x>", "200") == 1
+    assert found.value("active_connections") == 0
+
+
+@pytest.mark.parametrize("spans", [False, True])
+def test_an_application_that_is_served_by_its_wsgi_app_alone_is_counted_once(spans: bool) -> None:
+    applications = shop(), shop()
+    if spans:
+        flask_instrumentation.install()
+        for each in applications:
+            instrument(each)
+        flask_instrumentation.uninstall()
+    first, second = applications
+    client = Client(ProxyFix(DispatcherMiddleware(first.wsgi_app, {"/second": second.wsgi_app})))
+    with reading() as found:
+        answer = client.get("/who", headers={"X-Request-ID": "given-1"})
+        assert client.get("/second/api/orders/7").status_code == 200
+        assert first.test_client().get("/teapot").status_code == 418
+    assert (answer.headers["X-Request-ID"], answer.json["request"]) == ("given-1", "given-1")  # type: ignore[index]
+    assert [
+        status_of(found, "GET", *what)
+        for what in (("/who", "200"), ("/api/orders/<int:id>", "200"), ("/teapot", "418"))
+    ] == [1, 1, 1]
     assert found.value("active_connections") == 0
 
 
