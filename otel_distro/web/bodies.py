@@ -38,8 +38,8 @@ class CountedBody:
                 yield chunk
         except GeneratorExit:
             raise
-        except BaseException:
-            exchange.fail()
+        except BaseException as error:
+            exchange.fail(error)
             raise
         exchange.record()
         if exchange.in_process:

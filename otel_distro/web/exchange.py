@@ -71,6 +71,7 @@ class Exchange:
     __slots__ = (
         "_hook",
         "_server_start_response",
+        "_socket",
         "_start",
         "_status",
         "_tokens",
@@ -98,7 +99,8 @@ class Exchange:
         self.known: str | None = None
         self.length = self.whole = -1
         self.size = 0
-        self.recorded = False
+        # What takes the connection over as a WebSocket answers nothing, and has no figures.
+        self._socket = self.recorded = "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket"
         self.body: Any = _CLOSED
         method = environ["REQUEST_METHOD"] if "REQUEST_METHOD" in environ else ""  # noqa: SIM401 -- `get` is a call
         self.method: str = method if method in METHODS else normal_method(method)
@@ -115,7 +117,7 @@ class Exchange:
         user = self._user = user_id.get()
         if user is not None:
             user_id.set(None)
-        if hook.metrics is not None:
+        if hook.metrics is not None and not self._socket:
             try:
                 hook.metrics.started()
             except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
@@ -164,6 +166,8 @@ class Exchange:
             elif name.lower() == "x-request-id":
                 own_id = True
         self.length = length
+        if self._socket:
+            self._is_request()
         sent = headers if own_id else [*headers, (REQUEST_ID_HEADER, self.request_id)]
         if exc_info is None:
             self._write = self._server_start_response(status, sent)
@@ -193,8 +197,20 @@ class Exchange:
         self.leave()
         return True
 
-    def fail(self) -> None:
+    def _is_request(self) -> None:
+        """Measure what asked for a WebSocket and is answered as every other request."""
+        self._socket = self.recorded = False
+        if self._hook.metrics is not None:
+            try:
+                self._hook.metrics.started()
+            except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
+                warn_of(error)
+
+    def fail(self, error: BaseException) -> None:
         """Record a request whose application raised: 500 unless the client has seen another status already."""
+        # Servers take StopIteration for a connection that the application has taken over; others end with the worker.
+        if self._socket and isinstance(error, Exception) and not isinstance(error, StopIteration):
+            self._is_request()
         if self.size == 0:
             self._status = 500
         self.record()

@@ -42,8 +42,8 @@ def serving(
                 body = self.wsgi_app(environ, exchange.start_response)
             else:
                 body = application(self, environ, exchange.start_response)
-        except BaseException:
-            exchange.fail()
+        except BaseException as error:
+            exchange.fail(error)
             raise
         size = exchange.length
         # Known to the last byte: counted now, before the server has any. A test client need not close it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
@@ -156,6 +157,36 @@ def test_an_application_that_raises_counts_as_500_and_the_exception_goes_on(reco
     assert recorder.records == [("GET", "/items/<id>", 500, 0)]
     assert recorder.active == 0
     assert current_request.get() is None
+
+
+@pytest.mark.parametrize("end", [None, StopIteration(), SystemExit(1)])
+def test_a_websocket_that_takes_the_connection_over_has_ids_and_no_figures(
+    recorder: Recorder, end: BaseException | None
+) -> None:
+    seen = []
+
+    def application(_: Environ, __: StartResponse) -> Iterable[bytes]:
+        seen.append((get_request_id(), recorder.active))
+        if end is not None:
+            raise end
+        return []
+
+    with pytest.raises(type(end)) if end is not None else nullcontext():
+        Server(recorder, application, HTTP_UPGRADE="WebSocket", HTTP_X_REQUEST_ID="socket").send()
+    assert seen == [("socket", 0)]
+    assert (recorder.records, recorder.active, get_request_id()) == ([], 0, None)
+
+
+def test_who_asks_for_a_websocket_and_is_answered_is_counted(recorder: Recorder) -> None:
+    def failing(_: Environ, __: StartResponse) -> Iterable[bytes]:
+        raise ValueError("no")
+
+    Server(recorder, answering(b"abc", status="400 BAD REQUEST"), HTTP_UPGRADE="websocket").send()
+    Server(recorder, answering(b"abc"), HTTP_UPGRADE="h2c").send()
+    with pytest.raises(ValueError, match="no"):
+        Server(recorder, failing, HTTP_UPGRADE="websocket")
+    assert [record[2:] for record in recorder.records] == [(400, 3), (200, 3), (500, 0)]
+    assert recorder.active == 0
 
 
 def test_a_body_that_raises_before_its_first_byte_counts_as_500(recorder: Recorder) -> None:
