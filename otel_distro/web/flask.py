@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import app as flask_app
 from flask import current_app
@@ -138,7 +138,7 @@ def _route_nearby(request: Any, error: HTTPException) -> str | None:
         path = None
         method = request.method
         if isinstance(error, RequestRedirect):
-            path = urlsplit(error.new_url).path.removeprefix(adapter.script_name.rstrip("/"))
+            path = unquote(urlsplit(error.new_url).path).removeprefix(adapter.script_name.rstrip("/"))
         elif isinstance(error, MethodNotAllowed) and error.valid_methods:
             method = next(iter(error.valid_methods))
         rule, _ = adapter.match(path_info=path, method=method, return_rule=True)

@@ -113,6 +113,16 @@ def test_each_request_is_counted_under_its_route(
     assert size is None or len(body) == size
 
 
+@pytest.mark.parametrize("root", ["/", "/läden"])
+def test_a_redirect_to_a_path_beyond_ascii_belongs_to_the_route_that_lies_there(root: str) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/订单/<name>/", view_func=lambda name: name)
+    with reading() as found:
+        answer = app.test_client().get("/订单/zoë", base_url=f"http://localhost{root}")
+    assert answer.status_code == 308
+    assert status_of(found, "GET", "/订单/<name>/", "308") == 1
+
+
 def test_a_view_that_raises_counts_as_500_and_the_exception_goes_on() -> None:
     app = shop()
     app.config["TESTING"] = True
