@@ -87,6 +87,9 @@ def install(*, classic_metrics: bool, instrument_app: Callable[[Flask], None] | 
     Flask.__call__ = hooked_call  # type: ignore[method-assign]
     Flask.wsgi_app = hooked_wsgi_app  # type: ignore[method-assign]
     Flask.full_dispatch_request = hooked_dispatch  # type: ignore[method-assign]
+    # Where there is none, the contrib instrumentation sets the mark before its work as well as after it: a request of
+    # another thread would go on meanwhile, and Flask takes no more functions of an application that serves.
+    setattr(Flask, SPANS_MARK, False)
 
 
 def _instrument_once(app: Flask, instrument_app: Callable[[Flask], None], lock: threading.Lock) -> None:
@@ -105,6 +108,8 @@ def uninstall() -> None:
     while _originals:
         name, method = _originals.popitem()
         setattr(Flask, name, method)
+    if SPANS_MARK in vars(Flask):
+        delattr(Flask, SPANS_MARK)
 
 
 def within(wsgi_app: Any) -> Any:

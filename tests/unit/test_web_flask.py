@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flask
@@ -13,6 +15,10 @@ import pytest
 from flask import Blueprint, Flask, Response, request, send_file
 from flask.views import MethodView
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, EnvironBuilder
@@ -337,6 +343,49 @@ def test_an_application_that_was_there_before_gets_its_spans_at_the_first_reques
     for _ in range(3):
         app.test_client().get("/who")
     assert instrumented == [app]
+
+
+def test_a_request_that_comes_while_its_application_gets_its_spans_waits_and_has_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, came = shop(), threading.Event()
+
+    class Lock:
+        """Tells that somebody waits for it."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            if not self._lock.acquire(blocking=False):
+                came.set()
+                self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    class Meters(NoOpMeterProvider):
+        def get_meter(self, *args: Any, **options: Any) -> Any:
+            other.start()
+            assert came.wait(60)
+            return super().get_meter(*args, **options)
+
+    def ask() -> None:
+        app.test_client().get("/who")
+        came.set()
+
+    other, kept = threading.Thread(target=ask), InMemorySpanExporter()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(hook, "threading", SimpleNamespace(Lock=Lock))
+    hook.install(
+        classic_metrics=True,
+        instrument_app=lambda found: instrument(found, tracer_provider=tracers, meter_provider=Meters()),
+    )
+    monkeypatch.undo()
+    ask()
+    other.join()
+    assert [span.name for span in kept.get_finished_spans()] == ["GET /who"] * 2
 
 
 def test_an_application_that_cannot_be_instrumented_is_served_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
