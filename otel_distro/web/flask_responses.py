@@ -116,7 +116,7 @@ def _served(
         except BaseException as error:
             # What the application does at a request's end may raise: Flask has not called ours then, nor will it.
             begun = environ.get(BEGUN_KEY)
-            if begun is not None and begun[2] is not None and "werkzeug.debug.preserve_context" not in environ:
+            if begun is not None and begun[2] is not None:
                 end(begun, error)
             raise
 

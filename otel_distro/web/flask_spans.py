@@ -226,7 +226,8 @@ def end_factory(end: End) -> Callable[..., Any]:
                 # Excluded, begun without `before_request`, or a copy of the request's context in another thread.
                 return
             del context.otel_distro_begun
-            end(begun, error)
+            if begun[2] is not None:  # a second end, where another function of the first one has raised
+                end(begun, error)
 
         return teardown_request
 

@@ -11,16 +11,18 @@ from time import time_ns
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask import globals as flask_globals
 from opentelemetry import context, propagate
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import INVALID_SPAN, get_current_span
+from werkzeug.test import EnvironBuilder
 
 from otel_distro import internals
 from otel_distro.context import get_request_id
@@ -180,8 +182,9 @@ def test_a_propagator_that_gives_no_context_costs_no_request(monkeypatch: pytest
     assert answer.text not in ("a" * 32, "0" * 32)
 
 
+@pytest.mark.parametrize("error", [OSError("the database has gone"), SystemExit(1)])
 @pytest.mark.parametrize("awake", [True, False])
-def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awake: bool) -> None:
+def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awake: bool, error: BaseException) -> None:
     flask_instrumentation.install()
     tracers, kept = DormantTracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
     if awake:
@@ -191,16 +194,56 @@ def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awak
     @app.teardown_request
     def close(_: object) -> None:
         if request.args:
-            raise OSError("the database has gone")
+            raise error
 
     client = app.test_client()
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(type(error)):
         client.get("/trace?fail=1")
     assert get_current_span() is INVALID_SPAN
     assert len({client.get("/trace").text for _ in range(3)}) == 3
+    told = "OSError: the database has gone" if isinstance(error, OSError) else None
     assert [span.status.description for span in kept.get_finished_spans()] == (
-        ["OSError: the database has gone", None, None, None] if awake else []
+        [told, None, None, None] if awake else []
     )
+
+
+def test_a_request_whose_end_raised_in_a_test_that_keeps_its_requests_is_over_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flask_instrumentation.install()
+    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    app = instrumented(tracers)
+    errors = iter([OSError("the database has gone")])
+
+    @app.teardown_request
+    def close(_: object) -> None:
+        for error in errors:
+            raise error
+
+    with app.test_client() as client:
+        with pytest.raises(OSError, match="gone"):
+            client.get("/trace")
+        assert get_current_span() is INVALID_SPAN
+        client.get("/trace")
+    assert [span.parent for span in kept.get_finished_spans()] == [None, None]
+    assert caplog.messages == []
+
+
+def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None:
+    flask_instrumentation.install()
+    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    app = instrumented(tracers, meter_provider=MeterProvider(shutdown_on_exit=False))
+
+    class Taken(Response):
+        def __call__(self, *_: Any) -> Any:
+            return []
+
+    app.add_url_rule("/socket", "socket", Taken)
+    body = app(EnvironBuilder("/socket").get_environ(), lambda *_: pytest.fail("nothing answers"))
+    assert list(body) == []
+    assert [span.name for span in kept.get_finished_spans()] == ["GET /socket"]
 
 
 def test_a_span_begins_with_its_request_and_is_over_once_where_the_error_goes_on(
