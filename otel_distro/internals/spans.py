@@ -96,12 +96,24 @@ def flask_instrumentation() -> FlaskInstrumentation | None:
     return None if None in keys else FlaskInstrumentation(import_module(_FLASK), *keys)
 
 
-def excludes(excluded_urls: Any) -> Callable[[str], bool] | None:
-    """Return what tells whether a URL is excluded, or None where none is."""
+def excludes(excluded_urls: Any) -> Callable[[Any], bool] | None:
+    """Return what tells whether the URL of a request of Flask's is excluded, or None where none is.
+
+    A request to a host that the application does not trust has no URL: it is not excluded.
+    """
     if excluded_urls is None or not getattr(excluded_urls, "_excluded_urls", True):
         return None
-    told: Callable[[str], bool] = excluded_urls.url_disabled
-    return told
+    from werkzeug.exceptions import HTTPException
+
+    disabled: Callable[[str], bool] = excluded_urls.url_disabled
+
+    def excluded(request: Any) -> bool:
+        try:
+            return disabled(request.url)
+        except HTTPException:
+            return False
+
+    return excluded
 
 
 def kept_attributes(span: Any) -> dict[str, Any] | None:

@@ -141,7 +141,7 @@ class _Exchange:
             self.traced = False
         else:
             excluded = self._response.excluded
-            self.traced = excluded is None or not excluded(current.url)
+            self.traced = excluded is None or not excluded(current)
             if self.traced:
                 self.rule = current.url_rule
                 self._response.note(current.environ, status, headers, self.attributes)

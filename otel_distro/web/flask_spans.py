@@ -72,7 +72,7 @@ def begin_factory(keys: internals.FlaskInstrumentation, current: internals.Curre
 def _begin(  # noqa: C901 -- the function in it, where a call costs more than a branch
     keys: internals.FlaskInstrumentation,
     current: internals.CurrentContext,
-    excluded: Callable[[str], bool] | None,
+    excluded: Callable[[Any], bool] | None,
     start: _Start,
     comment: Comment | None,
 ) -> Callable[[], None]:
@@ -87,7 +87,7 @@ def _begin(  # noqa: C901 -- the function in it, where a call costs more than a 
     def before_request() -> None:
         context = _current_request_context()
         request = context.request
-        if excluded is not None and excluded(request.url):
+        if excluded is not None and excluded(request):
             return
         environ = request.environ
         token = None

@@ -230,6 +230,23 @@ def test_a_request_whose_end_raised_in_a_test_that_keeps_its_requests_is_over_on
     assert caplog.messages == []
 
 
+def test_a_host_that_is_not_trusted_is_answered_as_without_spans_where_urls_are_excluded() -> None:
+    flask_instrumentation.install()
+    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    app = instrumented(tracers, excluded_urls="/health")
+    app.config["TRUSTED_HOSTS"] = ["shop.example"]
+    begun: list[str] = []
+    app.before_request(lambda: begun.append(request.path))
+    client = app.test_client()
+    hosts = ("shop.example", "evil.example", "[::1")
+    assert [client.get("/trace", headers={"Host": host}).status_code for host in hosts] == [200, 400, 400]
+    assert client.get("/health", headers={"Host": "shop.example"}).status_code == 404
+    assert begun == ["/trace"] * 3 + ["/health"]
+    found = [(span.attributes or {})["http.status_code"] for span in kept.get_finished_spans()]
+    assert found == [200, 400, 400]
+
+
 def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None:
     flask_instrumentation.install()
     tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
