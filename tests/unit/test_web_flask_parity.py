@@ -206,6 +206,60 @@ def test_every_end_of_a_request_tells_the_same_by_each_convention(path: str, opt
     compare(Setup(opt_in), [environ])
 
 
+CAPTURED = {name: ".*cookie.*" if "SANITIZE" in name else ".*" for name in VARIABLES if "HEADERS" in name}
+ALONE = {
+    "excluded": Setup("http/dup", excluded_urls="items,/mounted"),
+    "a response propagator": Setup(response_propagator=TraceResponsePropagator()),
+    "a response propagator, nobody records": Setup(
+        response_propagator=TraceResponsePropagator(), dormant=True, metrics=False
+    ),
+    "a response hook": Setup(response_hook=True),
+    "a response hook, nobody records": Setup(response_hook=True, dormant=True, metrics=False),
+    "a request hook": Setup(request_hook=True),
+    "a request hook, nobody records": Setup(request_hook=True, dormant=True, metrics=False),
+    "headers": Setup(variables=CAPTURED),
+    "headers under another span": Setup(variables=CAPTURED, under_span=True),
+    "metrics, nobody records spans": Setup("http/dup", dormant=True),
+    "nobody records": Setup(dormant=True, metrics=False),
+    "nobody records under another span": Setup(dormant=True, metrics=False, under_span=True),
+    "no metrics": Setup(metrics=False),
+    "a sampler that takes none": Setup(sampler=ALWAYS_OFF),
+    "a sampler that chooses": Setup(sampler=Choosy()),
+    "a sampler that chooses, nobody records": Setup(sampler=Choosy(), dormant=True),
+    "a processor that changes spans": Setup(marker=True),
+    "few attributes": Setup(limits=SpanLimits(max_span_attributes=4)),
+    "no comments": Setup(commenter=False),
+    "no controller in comments": Setup(commenter_options={"controller": False}),
+    "no route and no framework in comments": Setup(commenter_options={"route": False, "framework": False}),
+    "a proxy inside": Setup("http/dup", inside="proxy"),
+    "a proxy outside": Setup("http/dup", outside="proxy"),
+    "an application mounted inside": Setup("http/dup", inside="mounted"),
+    "an application mounted outside": Setup("http/dup", outside="mounted"),
+    "middleware that answers": Setup("http/dup", inside="answering"),
+    "instrumented late": Setup(late=True),
+    "errors that go on": Setup("http/dup", testing=True),
+    "a propagator of its own": Setup(propagator=OwnPropagator()),
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_each_option_alone_tells_the_same(what: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "HTTP_HOST": "localhost",
+        "HTTP_X_OWN": "mine",
+        "HTTP_X_CUSTOM_ONE": "value",
+        "HTTP_BAGGAGE": "tenant=acme",
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+    }
+    paths = ("/", "/items/7", "/child", "/status/500", "/boom", "/orders/ann", "/nowhere", "/stream", "/mounted/deep/1")
+    compare(ALONE[what], [{**environ, "PATH_INFO": path} for path in paths])
+
+
 def test_a_propagator_beside_the_w3c_s_is_asked_also_where_there_is_no_header_of_these() -> None:
     environ = {
         "REQUEST_METHOD": "GET",
