@@ -147,6 +147,6 @@ def _route_nearby(request: Any, error: HTTPException) -> str | None:
         elif isinstance(error, MethodNotAllowed) and error.valid_methods:
             method = next(iter(error.valid_methods))
         rule, _ = adapter.match(path_info=path, method=method, return_rule=True)
-    except (HTTPException, RuntimeError, LookupError, ValueError):
+    except Exception:  # noqa: BLE001 -- a converter of the application's own, which Flask itself has not asked
         return None
     return str(rule.rule)

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
 from werkzeug.test import Client, EnvironBuilder
 
 from otel_distro.context import get_request_id, set_user, user_id
@@ -127,6 +128,20 @@ def test_a_redirect_to_a_path_beyond_ascii_belongs_to_the_route_that_lies_there(
         answer = app.test_client().get("/订单/zoë", base_url=f"http://localhost{root}")
     assert answer.status_code == 308
     assert status_of(found, "GET", "/订单/<name>/", "308") == 1
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("DELETE", "/users/ann/", 405), ("GET", "/users/ann", 308)])
+def test_a_converter_that_raises_costs_a_405_or_a_redirect_its_route_alone(method: str, path: str, status: int) -> None:
+    class User(BaseConverter):
+        def to_python(self, value: str) -> Any:
+            raise OSError("the database has gone")
+
+    app = Flask(__name__)
+    app.url_map.converters["user"] = User
+    app.add_url_rule("/users/<user:name>/", view_func=lambda name: name)
+    with reading() as found:
+        assert app.test_client().open(path, method=method).status_code == status
+    assert found.value("http_requests", method=method, status=str(status), endpoint="(unmatched)") == 1
 
 
 def test_a_view_that_raises_counts_as_500_and_the_exception_goes_on() -> None:
