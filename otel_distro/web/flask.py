@@ -100,6 +100,8 @@ def _instrument_once(app: Flask, instrument_app: Callable[[Flask], None], lock: 
             instrument_app(app)
         except Exception as error:  # noqa: BLE001 -- telemetry must not take the request down
             _logger.warning("application %r gets no spans: %s: %s", app.name, type(error).__name__, error)
+            # What is begun of it would warn at each answer that there is no span.
+            app.wsgi_app = app.__dict__.pop("_original_wsgi_app", app.wsgi_app)  # type: ignore[method-assign]
         app.__dict__.setdefault(SPANS_MARK, False)
 
 

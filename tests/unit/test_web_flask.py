@@ -413,6 +413,16 @@ def test_an_application_that_cannot_be_instrumented_is_served_and_named_once(cap
     assert caplog.text.count("gets no spans: RuntimeError: too late") == 1
 
 
+def test_an_application_that_served_before_is_served_on_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    hook.uninstall()
+    client = shop().test_client()
+    client.get("/teapot")
+    hook.install(classic_metrics=True, instrument_app=instrument)
+    assert [client.get("/teapot").status_code for _ in range(3)] == [418] * 3
+    (warning,) = caplog.messages
+    assert warning.startswith(f"application {__name__!r} gets no spans: AssertionError")
+
+
 def test_without_classic_metrics_nothing_is_counted() -> None:
     hook.install(classic_metrics=False)
     with reading() as found:
