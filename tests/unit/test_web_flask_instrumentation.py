@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -245,6 +246,17 @@ def test_a_host_that_is_not_trusted_is_answered_as_without_spans_where_urls_are_
     assert begun == ["/trace"] * 3 + ["/health"]
     found = [(span.attributes or {})["http.status_code"] for span in kept.get_finished_spans()]
     assert found == [200, 400, 400]
+
+
+def test_an_answer_of_a_function_that_stands_before_the_instrumentation_s_is_warned_of_where_contrib_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flask_instrumentation.install()
+    app = instrumented(TracerProvider(shutdown_on_exit=False))
+    app.before_request_funcs[None].insert(0, lambda: "answered")
+    assert app.test_client().get("/trace").text == "answered"
+    told = "Flask environ's OpenTelemetry span missing at _start_response(200 OK)"
+    assert caplog.record_tuples == [("opentelemetry.instrumentation.flask", logging.WARNING, told)]
 
 
 def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None:
