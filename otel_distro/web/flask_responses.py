@@ -176,7 +176,7 @@ class _Response:
             propagator.inject(headers, setter=default_response_propagation_setter)
         span = environ.get(self._span_key)
         if span:
-            told, state = self._told(status)
+            told, state = _told(status, self._status_names, self._new)
             attributes.update(told)
             if span.is_recording():
                 span.set_attributes(told)
@@ -194,22 +194,22 @@ class _Response:
         if self.hook is not None:
             self.hook(span, status, headers)
 
-    @lru_cache(maxsize=256)  # noqa: B019 -- as many as an application has statuses, and it lives as long as they do
-    def _told(self, status: str) -> tuple[dict[str, Any], Status | None]:
-        text = status.partition(" ")[0]
-        try:
-            code = int(text)
-        except ValueError:
-            code = -1
-        if code < 0:
-            state = Status(StatusCode.ERROR, f"Non-integer HTTP status: {text}")
-            return ({"error.type": text} if self._new else {}), state
-        told: dict[str, Any] = dict.fromkeys(self._status_names, code)
-        if 100 <= code <= 499:
-            return told, None
-        if self._new:
-            told["error.type"] = text
-        return told, Status(StatusCode.ERROR)
+
+@lru_cache(maxsize=256)  # as many as applications have statuses
+def _told(status: str, names: tuple[str, ...], new: bool) -> tuple[dict[str, Any], Status | None]:
+    text = status.partition(" ")[0]
+    try:
+        code = int(text)
+    except ValueError:
+        code = -1
+    if code < 0:
+        return ({"error.type": text} if new else {}), Status(StatusCode.ERROR, f"Non-integer HTTP status: {text}")
+    told: dict[str, Any] = dict.fromkeys(names, code)
+    if 100 <= code <= 499:
+        return told, None
+    if new:
+        told["error.type"] = text
+    return told, Status(StatusCode.ERROR)
 
 
 class _Measures:

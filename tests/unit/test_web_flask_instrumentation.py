@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from os import environ
 from time import time_ns
@@ -257,6 +259,20 @@ def test_an_answer_of_a_function_that_stands_before_the_instrumentation_s_is_war
     assert app.test_client().get("/trace").text == "answered"
     told = "Flask environ's OpenTelemetry span missing at _start_response(200 OK)"
     assert caplog.record_tuples == [("opentelemetry.instrumentation.flask", logging.WARNING, told)]
+
+
+def test_an_application_that_is_dropped_is_freed_with_its_hooks() -> None:
+    flask_instrumentation.install()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
+    held: list[Flask] = []
+    app = instrumented(tracers, response_hook=lambda *_, held=held: len(held))
+    held.append(app)
+    assert app.test_client().get("/trace").status_code == 200
+    freed = weakref.ref(app)
+    del app, held
+    gc.collect()
+    assert freed() is None
 
 
 def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None:
