@@ -216,6 +216,7 @@ ALONE = {
     "a response hook": Setup(response_hook=True),
     "a response hook, nobody records": Setup(response_hook=True, dormant=True, metrics=False),
     "a request hook": Setup(request_hook=True),
+    "a request hook under another span": Setup(request_hook=True, under_span=True),
     "a request hook, nobody records": Setup(request_hook=True, dormant=True, metrics=False),
     "headers": Setup(variables=CAPTURED),
     "headers under another span": Setup(variables=CAPTURED, under_span=True),
@@ -251,13 +252,15 @@ def test_each_option_alone_tells_the_same(what: str) -> None:
         "HTTP_HOST": "localhost",
         "HTTP_X_OWN": "mine",
         "HTTP_X_CUSTOM_ONE": "value",
-        "HTTP_BAGGAGE": "tenant=acme",
         "HTTP_X_FORWARDED_PROTO": "https",
         "wsgi.url_scheme": "http",
         "wsgi.errors": sys.stderr,
     }
     paths = ("/", "/items/7", "/child", "/status/500", "/boom", "/orders/ann", "/nowhere", "/stream", "/mounted/deep/1")
-    compare(ALONE[what], [{**environ, "PATH_INFO": path} for path in paths])
+    # By each of the two headers alone, and without: a request knows what the one before has asked for.
+    origins: tuple[Environ, ...] = ({}, {"HTTP_TRACEPARENT": TRACEPARENTS[0]}, {"HTTP_BAGGAGE": "tenant=acme"})
+    requests = [{**environ, **origins[number % 3], "PATH_INFO": path} for number, path in enumerate(paths)]
+    compare(ALONE[what], requests)
 
 
 def test_a_propagator_beside_the_w3c_s_is_asked_also_where_there_is_no_header_of_these() -> None:
