@@ -27,6 +27,7 @@ from werkzeug.test import Client, EnvironBuilder
 from otel_distro.context import get_request_id, set_user, user_id
 from otel_distro.web import flask as hook
 from otel_distro.web import flask_instrumentation
+from otel_distro.web.wsgi import SPANS_MARK
 from tests.meters import Reading, reading
 
 instrument: Any = FlaskInstrumentor.instrument_app
@@ -361,7 +362,7 @@ def test_an_application_that_was_there_before_gets_its_spans_at_the_first_reques
 
 
 def test_a_request_that_comes_while_its_application_gets_its_spans_waits_and_has_one(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, came = shop(), threading.Event()
 
@@ -401,6 +402,7 @@ def test_a_request_that_comes_while_its_application_gets_its_spans_waits_and_has
     ask()
     other.join()
     assert [span.name for span in kept.get_finished_spans()] == ["GET /who"] * 2
+    assert caplog.messages == []  # such as that it is instrumented already
 
 
 def test_an_application_that_cannot_be_instrumented_is_served_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -423,6 +425,13 @@ def test_an_application_that_served_before_is_served_on_with_one_warning(caplog:
     assert warning.startswith(f"application {__name__!r} gets no spans: AssertionError")
 
 
+def test_what_an_application_dispatches_outside_of_a_request_is_answered_and_not_counted() -> None:
+    app = shop()
+    with reading() as found, app.test_request_context("/teapot"):
+        assert app.full_dispatch_request().status_code == 418
+    assert found.changed() == set()
+
+
 def test_without_classic_metrics_nothing_is_counted() -> None:
     hook.install(classic_metrics=False)
     with reading() as found:
@@ -432,11 +441,15 @@ def test_without_classic_metrics_nothing_is_counted() -> None:
 
 def test_uninstall_gives_flask_back() -> None:
     hook.uninstall()
-    assert Flask.__call__.__module__ == "flask.app"
+    methods = (Flask.__call__, Flask.wsgi_app, Flask.full_dispatch_request)
+    assert {method.__module__ for method in methods} == {"flask.app"}
+    assert SPANS_MARK not in vars(Flask)
     # Without the hook nobody gives the user back, so that it is in a context of its own.
     headers = contextvars.copy_context().run(lambda: shop().test_client().get("/who").headers)
     assert "X-Request-ID" not in headers
     hook.install(classic_metrics=True)
     hook.install(classic_metrics=True)
     hook.uninstall()
-    assert Flask.__call__.__module__ == "flask.app"
+    methods = (Flask.__call__, Flask.wsgi_app, Flask.full_dispatch_request)
+    assert {method.__module__ for method in methods} == {"flask.app"}
+    assert SPANS_MARK not in vars(Flask)
