@@ -71,4 +71,7 @@ def _check_authorities(file: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError as error:
-        raise InputError(f"OTEL_EXPORTER_OTLP_CERTIFICATE={file!r} holds no certificate in PEM") from error
+        raise InputError(
+            f"OTEL_EXPORTER_OTLP_CERTIFICATE={file!r} holds no certificate in PEM; "
+            "name a PEM file with the receiver's authority"
+        ) from error

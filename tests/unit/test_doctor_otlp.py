@@ -208,7 +208,7 @@ def test_a_file_of_tls_that_is_none_is_a_fault_and_nobody_is_asked(
     ("case", "mend"),
     [
         ("pair that is none", "look at OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"),
-        ("grpc, authority that is none", "look at OTEL_EXPORTER_OTLP_CERTIFICATE and at http:// or https://"),
+        ("grpc, authority that is none", "name a PEM file with the receiver's authority"),
         ("grpc, to a server of HTTP/1", "it may not speak grpc"),
     ],
 )
