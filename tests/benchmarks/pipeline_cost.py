@@ -42,6 +42,7 @@ CONFIGURATIONS: Final[Mapping[str, tuple[Path, Mapping[str, str]]]] = {
     "agent.yaml, GOGC=400": (AGENT, LEAN),
     "files as queues, GOGC=400": (AGENT, {**FILES, **LEAN}),
     "plain": (PLAIN, {}),
+    "plain, GOGC=400": (PLAIN, {"GOGC": LEAN["GOGC"]}),
     "least document": (FLOOR, {}),
 }
 TARGET: Final = 0.5

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.agent import SYNCHRONOUS, Agent, install_templates, line
+from tests.benchmarks import pipeline_cost
 from tests.processes import ROOT, AppProcess
 from tests.refusing_collectors import COUNTERS
 from tests.services.collector import validate
@@ -117,6 +118,11 @@ def test_no_command_is_without_a_test() -> None:
     tested = ("otelcol ", "curl ", "otel-distro elasticsearch ", "python -m tests.benchmarks.pipeline_cost")
     untested = [command for command in COMMANDS if not command.startswith(tested)]
     assert untested == ["docker compose -f collector-config/compose.yaml up -d"]
+
+
+def test_the_way_to_half_the_processor_time_is_the_one_that_the_benchmark_measures() -> None:
+    measured = pipeline_cost.CONFIGURATIONS["files as queues, GOGC=400"][1]
+    assert [f"`{name}={value}`" for name, value in measured.items() if f"`{name}={value}`" not in DOCUMENT] == []
 
 
 def test_every_file_that_it_links_to_is_there() -> None:
