@@ -38,6 +38,9 @@ def answering(status: int, body: bytes = b"{}", headers: Mapping[str, str] = _NO
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_PUT(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 

@@ -124,7 +124,7 @@ class DeadLetters:
         if not records:
             return []
         docs = [{"_index": record.index, "_id": record.id, "_source": False} for record in records]
-        found = self._session.ask(lambda client: client.mget(docs=docs))["docs"]
+        found = self._session.ask_for("docs", lambda client: client.mget(docs=docs))
         missing = []
         for record, doc in zip(records, found, strict=True):
             kind = doc.get("error", {}).get("type", "")
@@ -158,7 +158,7 @@ class DeadLetters:
         Raises:
             StoreError: one has failed in a way that is not `fine` and, with `refusals`, is none of its document's.
         """
-        items = self._session.ask(lambda client: client.bulk(operations=lines, refresh=refresh))["items"]
+        items = self._session.ask_for("items", lambda client: client.bulk(operations=lines, refresh=refresh))
         answers = [answer for item in items for answer in item.values()]
         for answer in answers:
             status = answer["status"]
@@ -172,11 +172,12 @@ class DeadLetters:
 
     def _kept(self) -> Iterator[list[Letter]]:
         """Yield every letter that is kept, page by page, as of the moment of the first."""
-        opened = self._session.ask(
+        opened = self._session.ask_for(
+            "id",
             lambda client: client.open_point_in_time(
                 index=self._session.index, keep_alive="5m", allow_partial_search_results=False
-            )
-        )["id"]
+            ),
+        )
         after: dict[str, Any] = {}
         size = _FIRST_PAGE
         try:

@@ -23,10 +23,10 @@ def check_rights(address: Address, prefix: str) -> str:
     session = Session(address, pattern)
     try:
         if not _secured(session):
-            session.ask(lambda client: client.cluster.health())  # which another server does not know either
+            session.ask_for("cluster_name", lambda client: client.cluster.health())  # another server has none either
             return f"takes logs into {pattern} from everybody: its security is off"
         wanted = {"names": [pattern], "privileges": [_CREATE_DOCUMENTS, *_CREATE_INDICES]}
-        has = session.ask(lambda client: client.security.has_privileges(index=[wanted]))["index"][pattern]
+        has = session.ask_for("index", lambda client: client.security.has_privileges(index=[wanted]))[pattern]
     finally:
         session.close()
     missing = [] if has[_CREATE_DOCUMENTS] else [_CREATE_DOCUMENTS]

@@ -52,6 +52,13 @@ class Session:
                     raise StoreError(str(error)) from error.__cause__
             time.sleep(_AGAIN)
 
+    def ask_for(self, name: str, request: Callable[[Any], Any]) -> Any:
+        """Return what an answer that `ask` gives has under a name; StoreError where it has nothing."""
+        answer = self.ask(request)
+        if name not in answer:
+            raise self._no_elasticsearch()
+        return answer[name]
+
     def search(self, **body: Any) -> dict[str, Any]:
         """Return the answer to a search; one that lacks a shard is none."""
         return self.ask(lambda client: client.search(**body, allow_partial_search_results=False))
@@ -71,7 +78,7 @@ class Session:
             lacking = _lacking(answer["fields"], answer["indices"])
             number = len(answer["indices"])
         except (KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address") from error
+            raise self._no_elasticsearch() from error
         if lacking:
             index, problem = lacking
             raise StoreError(f"index {index} at {self.address.url} was made without the template: {problem}; {_SETUP}")
@@ -94,10 +101,13 @@ class Session:
             kind = _NotYetError if getattr(error, "status_code", None) == _NOT_AVAILABLE else StoreError
             raise kind(sentence(error, self.address, self.index)) from error
         if not isinstance(answer, dict):
-            raise StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
+            raise self._no_elasticsearch()
         if lacking := partial(answer, self.address, self.index):
             raise (StoreError if answer.get("timed_out") else _NotYetError)(lacking)
         return answer
+
+    def _no_elasticsearch(self) -> StoreError:
+        return StoreError(f"what answers at {self.address.url} is no Elasticsearch; give another address")
 
     def _own_client(self) -> Any:
         with self._lock:

@@ -33,7 +33,7 @@ def install(address: Address, templates: dict[str, dict[str, Any]]) -> Iterator[
             session.close()
     session = Session(address, "*")
     try:
-        others = session.ask(lambda client: client.indices.get_index_template())["index_templates"]
+        others = session.ask_for("index_templates", lambda client: client.indices.get_index_template())
     finally:
         session.close()
     for name, template in templates.items():

@@ -116,12 +116,13 @@ class ElasticsearchStore:
     @contextmanager
     def _point_in_time(self) -> Iterator[_PointInTime]:
         """Give the documents as they are now; what the server keeps for it is freed at the end, also early."""
-        opened = self._session.ask(
+        opened = self._session.ask_for(
+            "id",
             lambda client: client.open_point_in_time(
                 index=self._session.index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False
-            )
+            ),
         )
-        point = _PointInTime(self._session, opened["id"])
+        point = _PointInTime(self._session, opened)
         try:
             yield point
         except GeneratorExit:
