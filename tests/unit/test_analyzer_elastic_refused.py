@@ -35,8 +35,8 @@ class Server:
         self.status = status
         self.created: list[dict[str, Any]] = []
 
-    def ask(self, question: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return question(self)
+    def ask_for(self, name: str, question: Callable[[Any], dict[str, Any]]) -> Any:
+        return question(self)[name]
 
     def mget(self, docs: list[Any]) -> dict[str, Any]:
         return {"docs": [{"found": False} for _ in docs]}
