@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_distro.analyzer import duckdb_sql
 from otel_distro.analyzer.duckdb_sql import stands_as_it_is
+from otel_distro.logs.json import encoded
 
 
 @given(st.text(max_size=10) | st.from_regex(r"[\w@.:-]{1,8}", fullmatch=True), st.booleans())
@@ -33,3 +37,12 @@ def test_the_usual_ids_stand_as_they_are(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a/b", '"', "\\", "a b", "a\n", "1.0", "1e2", "100.0", "-1e5", "[1]", '{"a":1}'])
 def test_what_json_may_write_in_another_way_does_not(text: str) -> None:
     assert not stands_as_it_is(text)
+
+
+@pytest.mark.parametrize(("extra", "begin"), [({"n": 1}, b'{ "'), ({"order": {"id": 1}}, b'{"')])
+def test_the_time_of_a_line_of_the_package_is_read_where_it_stands(extra: dict[str, Any], begin: bytes) -> None:
+    line, _ = encoded({"timestamp": "2026-11-24T09:00:00.000001Z", "level": "INFO", "message": "x", **extra}, 4096)
+    assert line.startswith(begin)
+    there = duckdb_sql._LINE_TIME.replace(duckdb_sql._ANY_TIME, "NULL")  # without the way of all other lines
+    question = f"SELECT {there} FROM (SELECT ?::JSON AS json)"  # noqa: S608 -- the expression is the package's own
+    assert duckdb.execute(question, [line.decode()]).fetchone() == (1_795_510_800_000_001,)
