@@ -57,6 +57,14 @@ def instrumented(tracers: Any, **options: Any) -> Flask:
     return app
 
 
+def recorded(**options: Any) -> tuple[Flask, InMemorySpanExporter]:
+    """Return an application with our instrumentation in force, and what keeps its spans."""
+    flask_instrumentation.install()
+    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    tracers.add_span_processor(SimpleSpanProcessor(kept))
+    return instrumented(tracers, **options), kept
+
+
 def test_it_is_put_in_force_once_and_taken_back() -> None:
     stock = Flask.ensure_sync
     flask_instrumentation.install()
@@ -213,10 +221,7 @@ def test_a_request_at_whose_end_the_application_raises_is_over_all_the_same(awak
 def test_a_request_whose_end_raised_in_a_test_that_keeps_its_requests_is_over_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    flask_instrumentation.install()
-    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
-    tracers.add_span_processor(SimpleSpanProcessor(kept))
-    app = instrumented(tracers)
+    app, kept = recorded()
     errors = iter([OSError("the database has gone")])
 
     @app.teardown_request
@@ -234,10 +239,7 @@ def test_a_request_whose_end_raised_in_a_test_that_keeps_its_requests_is_over_on
 
 
 def test_a_host_that_is_not_trusted_is_answered_as_without_spans_where_urls_are_excluded() -> None:
-    flask_instrumentation.install()
-    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
-    tracers.add_span_processor(SimpleSpanProcessor(kept))
-    app = instrumented(tracers, excluded_urls="/health")
+    app, kept = recorded(excluded_urls="/health")
     app.config["TRUSTED_HOSTS"] = ["shop.example"]
     begun: list[str] = []
     app.before_request(lambda: begun.append(request.path))
@@ -276,10 +278,7 @@ def test_an_application_that_is_dropped_is_freed_with_its_hooks() -> None:
 
 
 def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None:
-    flask_instrumentation.install()
-    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
-    tracers.add_span_processor(SimpleSpanProcessor(kept))
-    app = instrumented(tracers, meter_provider=MeterProvider(shutdown_on_exit=False))
+    app, kept = recorded(meter_provider=MeterProvider(shutdown_on_exit=False))
 
     class Taken(Response):
         def __call__(self, *_: Any) -> Any:
@@ -294,10 +293,7 @@ def test_what_takes_the_connection_over_and_answers_nothing_has_a_span() -> None
 def test_a_span_begins_with_its_request_and_is_over_once_where_the_error_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    flask_instrumentation.install()
-    tracers, kept = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
-    tracers.add_span_processor(SimpleSpanProcessor(kept))
-    app = instrumented(tracers)
+    app, kept = recorded()
     app.testing = True
     app.add_url_rule("/fail", "fail", lambda: str(1 / 0))
     begun: list[int] = []
